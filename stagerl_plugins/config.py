@@ -1,0 +1,287 @@
+"""The whole configuration as pydantic models; the only place that validates.
+
+The same keys stand in a YAML file, in dotted overrides of `stagerl train`, and under `stagerl` in verl's own overrides.
+What verl already has a key for stays verl's: in a file it goes under `verl`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from stagerl_plugins.errors import UserError, nearest
+from stagerl_plugins.plugins import Plugins
+
+
+def _as_spec(value: Any) -> Any:
+    """`name` is short for `{name: {}}`, and `{name: null}` for `{name: {}}`."""
+    if isinstance(value, str):
+        return {value: {}}
+    if isinstance(value, Mapping):
+        return {name: {} if options is None else options for name, options in value.items()}
+    return value
+
+
+def _one_plugin(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) != 1:
+        raise ValueError(f"names {len(value)} plugins ({', '.join(value) or 'none'}), exactly one is needed")
+    return value
+
+
+PluginSpec = Annotated[dict[str, dict[str, Any]], BeforeValidator(_as_spec)]
+OnePlugin = Annotated[PluginSpec, Field(min_length=0)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StageSettings(Model):
+    """What changes while a stage lasts. A setting that is left out keeps verl's own value."""
+
+    response_budget: int | None = Field(
+        None, ge=1, description="Tokens a response may have; at most verl's `data.max_response_length`."
+    )
+    group_size: int | None = Field(None, ge=2, description="Rollouts for each problem (verl: `rollout.n`).")
+    temperature: float | None = Field(None, gt=0, description="Sampling temperature; log-probabilities use it too.")
+    entropy_coeff: float | None = Field(None, ge=0, description="Coefficient of the entropy term in the actor's loss.")
+    kl_coeff: float | None = Field(None, ge=0, description="Coefficient of the KL term; 0 turns it off for this stage.")
+    learning_rate_factor: float = Field(1.0, gt=0, description="Factor on the actor's scheduled learning rate.")
+    truncated_in_loss: bool = Field(True, description="False: responses cut at the budget get no loss.")
+
+
+class Stage(StageSettings):
+    """A stage: which problems, how long, and what changes while it lasts."""
+
+    levels: list[str] | None = Field(None, description="Levels whose problems belong to the stage; all if left out.")
+    domains: list[str] | None = Field(None, description="Domains (column `ability`); all if left out.")
+    mix: dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+        None, description="Ratio of domains inside every batch, such as {math: 2.1, code: 1}."
+    )
+    until: PluginSpec | None = Field(None, description="Stage policy that ends the stage; its bound alone if left out.")
+    max_steps: int = Field(ge=1, description="Bound: the stage ends after this many steps in any case.")
+    export: bool = Field(False, description="Write the weights as a Hugging Face folder when the stage ends.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _levels_as_text(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(data.get("levels"), list):
+            return {**data, "levels": [str(level) for level in data["levels"]]}
+        return data
+
+    @model_validator(mode="after")
+    def _mix_within_domains(self) -> Stage:
+        if self.mix and self.domains and set(self.mix) != set(self.domains):
+            raise ValueError(f"mix names {sorted(self.mix)} but domains are {sorted(self.domains)}")
+        return self
+
+
+class Refill(Model):
+    """How rejected groups are replaced within a step."""
+
+    attempts: int = Field(2, ge=0, description="How often the missing groups are drawn again; 0 turns refill off.")
+
+
+class Back(Model):
+    """Bounds on going back to an earlier stage."""
+
+    limit: int = Field(1, ge=0, description="How often a run may go back.")
+    min_stay: int = Field(1, ge=1, description="Steps in a stage after going back before it may advance again.")
+
+
+class PluginLoading(Model):
+    on_error: Literal["fail", "skip"] = Field("fail", description="What a plugin that cannot be loaded does to a run.")
+
+
+class Judging(Model):
+    """How verdicts are made."""
+
+    seconds: float = Field(30.0, gt=0, description="Time limit for one verdict; beyond it, it is not_judged.")
+    processes: int = Field(1, ge=1, description="Verdict processes in each of verl's reward workers.")
+    rollout_seconds: float = Field(
+        3600.0, gt=0, description="A step's rollouts that take longer than this in all are given up as not_judged."
+    )
+
+
+class Config(Model):
+    """Everything under `stagerl`."""
+
+    name: str = Field("stagerl", pattern=r"^[\w.-]+$", description="The run's name: it writes to `runs/NAME`.")
+    seed: int = Field(0, ge=0, description="Seeds draws, rollouts and everything else that is ours.")
+    device: Literal["cpu"] | None = Field(None, description="`cpu` asks for the CPU platform.")
+    max_steps: int | None = Field(None, ge=1, description="Bound of the whole run; the sum of the stages' if left out.")
+    stages: dict[str, Stage] = Field(min_length=1, description="The stages, in their order.")
+    sampler: PluginSpec = Field(default={"uniform": {}}, description="Chooses the problems of a step.")
+    gates: PluginSpec = Field(default={}, description="Gates that a finished group must all pass, in their order.")
+    guards: PluginSpec = Field(default={}, description="Stage policies that watch the whole run.")
+    difficulty: PluginSpec = Field(default={}, description="Difficulty metrics to keep, by name.")
+    rewards: dict[str, PluginSpec] = Field(
+        default={"default": {"math": {}}}, description="Reward of each `data_source`; `default` for all others."
+    )
+    refill: Refill = Refill()
+    back: Back = Back()
+    judging: Judging = Judging()
+    plugins: PluginLoading = PluginLoading()
+    verl: dict[str, Any] = Field(default={}, description="verl's own settings, dotted or nested; only in a file.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rewards_as_specs(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(data.get("rewards"), Mapping):
+            return {**data, "rewards": {source: _as_spec(spec) for source, spec in data["rewards"].items()}}
+        return data
+
+    @property
+    def planned_steps(self) -> int:
+        """Steps the run takes if no policy ends a stage early."""
+        total = sum(stage.max_steps for stage in self.stages.values())
+        return total if self.max_steps is None else min(total, self.max_steps)
+
+
+def parse(raw: Mapping[str, Any], plugins: Plugins) -> Config:
+    """Validate a configuration and the options of every plugin that it names.
+
+    Raises:
+        UserError: One line: the path of the first wrong key, its value, and the nearest right one.
+    """
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(_explain(error, Config, "")) from error
+    _check_plugins(config, plugins)
+    return config
+
+
+def parse_options(plugins: Plugins, kind: str, spec: Any, path: str) -> tuple[str, BaseModel]:
+    """The name and the validated options of the one plugin that `spec` names.
+
+    Raises:
+        UserError: Not exactly one plugin, an unknown one, or wrong options; names the path of the key.
+    """
+    spec = _as_spec(spec)
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        shown = ", ".join(spec) if isinstance(spec, Mapping) else repr(spec)
+        raise UserError(f"{path}: expected the name of one {kind}, got {shown or 'none'}")
+    ((name, options),) = spec.items()
+    try:
+        registration = plugins.find(kind, name)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    if not isinstance(options, Mapping):
+        raise UserError(f"{path}.{name}: expected options as a mapping, got {options!r}")
+    try:
+        return name, registration.options.model_validate(dict(options))
+    except ValidationError as error:
+        raise UserError(_explain(error, registration.options, f"{path}.{name}")) from error
+
+
+def _check_plugins(config: Config, plugins: Plugins) -> None:
+    parse_options(plugins, "sampler", config.sampler, "sampler")
+    for kind, field in (("gate", "gates"), ("stage_policy", "guards"), ("difficulty_metric", "difficulty")):
+        for name, options in getattr(config, field).items():
+            parse_options(plugins, kind, {name: options}, field)
+    for source, spec in config.rewards.items():
+        parse_options(plugins, "reward", spec, f"rewards.{source}")
+    for name, stage in config.stages.items():
+        if stage.until is not None:
+            parse_options(plugins, "stage_policy", stage.until, f"stages.{name}.until")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        UserError: The file is missing, is no YAML, or no mapping.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{where}: {getattr(error, 'problem', None) or 'is no valid YAML'}") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: expected keys and values at the top, got {type(raw).__name__}")
+    return raw
+
+
+def override(raw: dict[str, Any], assignment: str) -> None:
+    """Apply one `dotted.key=value` to a nested mapping, in place; the value is read as YAML.
+
+    Raises:
+        UserError: No `=`, a value that is no YAML, or a key that leads through something that is no mapping.
+    """
+    key, equals, text = assignment.partition("=")
+    if not equals or not key:
+        raise UserError(f"'{assignment}': expected key=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{key}: '{text}' is no valid YAML value") from error
+    # verl's own keys stay dotted: whether a part is new is verl's to say
+    head, *rest = key.split(".", 1) if key.startswith("verl.") else key.split(".")
+    target = raw
+    for part in [head, *rest][:-1]:
+        if target.get(part) is None:
+            target[part] = {}
+        if isinstance(target[part], str):
+            target[part] = {target[part]: {}}
+        if not isinstance(target[part], dict):
+            raise UserError(f"{key}: '{part}' is a {type(target[part]).__name__}, it has no keys below it")
+        target = target[part]
+    target[[head, *rest][-1]] = value
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Leaves of a nested mapping by dotted key; an empty mapping is a leaf."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Dotted keys whose values differ, sorted."""
+    before, after = flatten(old), flatten(new)
+    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+
+
+def _explain(error: ValidationError, model: type[BaseModel], path: str) -> str:
+    """The first complaint of pydantic in one line."""
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    where = ".".join(part for part in [path, *location] if part) or "the configuration"
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, location[:-1])
+        return f"{where}: unknown key; {nearest(location[-1], known)}"
+    if first["type"] == "missing":
+        return f"{where}: is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    value = first["input"]
+    shown = "" if isinstance(value, Mapping) else f", got {value!r}"
+    return f"{where}: {message}{shown}"
+
+
+def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """Names of the fields that are known where an unknown key was found."""
+    for part in location:
+        field = model.model_fields.get(part)
+        if field is None:
+            continue  # the name of a stage
+        inner = field.annotation
+        candidates = [inner, *getattr(inner, "__args__", ())]
+        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if models:
+            model = models[0]
+    return list(model.model_fields)

@@ -1,0 +1,1 @@
+"""The curriculum: pure Python and NumPy, no verl."""

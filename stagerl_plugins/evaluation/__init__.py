@@ -1,0 +1,1 @@
+"""Pass@1 on held-out problems, with intervals."""

@@ -1,0 +1,1 @@
+"""Pass rates of problems, measured offline with vLLM."""

@@ -1,0 +1,174 @@
+"""The plugin manager: everything, our built-ins too, comes in through the entry-point group `stagerl_plugins`."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import Distribution, EntryPoint, distributions
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from pydantic import BaseModel, ConfigDict
+
+from stagerl_plugins import hookspecs
+from stagerl_plugins.errors import PluginError, UserError, nearest
+
+GROUP = "stagerl_plugins"
+LOAD_VARIABLE = "STAGERL_LOAD_PLUGINS"  # names of distributions or entry points, by comma; unset: all; empty: none
+KINDS = {
+    "difficulty_metric": "register_difficulty_metrics",
+    "stage_policy": "register_stage_policies",
+    "sampler": "register_samplers",
+    "gate": "register_gates",
+    "reward": "register_rewards",
+    "sandbox": "register_sandboxes",
+}
+
+
+class Options(BaseModel):
+    """Base for a plugin's options: unknown keys are refused. A plugin without options uses it as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A registered name, and where it came from."""
+
+    kind: str
+    name: str
+    factory: Callable[[Any, Any], Any]
+    options: type[BaseModel]
+    distribution: str
+    version: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the factory's docstring."""
+        return (inspect.getdoc(self.factory) or "").split("\n")[0]
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
+
+
+@dataclass
+class Plugins:
+    """All registered plugins, and pluggy's manager for the event hooks."""
+
+    manager: pluggy.PluginManager
+    registrations: dict[tuple[str, str], Registration] = field(default_factory=dict)
+    distributions: dict[str, str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+    def find(self, kind: str, name: str) -> Registration:
+        """The plugin of this kind and name.
+
+        Raises:
+            UserError: There is none; names the nearest one.
+        """
+        if (kind, name) not in self.registrations:
+            raise UserError(f"no {kind} is called '{name}': {nearest(name, self.names(kind))}")
+        return self.registrations[kind, name]
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(name for k, name in self.registrations if k == kind)
+
+    def add(self, plugin: object, distribution: str, version: str) -> None:
+        """Register one plugin object or module: check its contract, collect its names.
+
+        Raises:
+            PluginError: Wrong contract, a misspelt hook, or a name that another plugin has.
+        """
+        declared = getattr(plugin, "stagerl_contract", None)
+        where = f"{_name_of(plugin)} of {distribution} {version}"
+        if declared is None:
+            raise PluginError(f"{where} declares no contract: add `stagerl_contract = {hookspecs.CONTRACT}`")
+        if declared > hookspecs.CONTRACT:
+            raise PluginError(
+                f"{where} was made for contract {declared}, this is {hookspecs.CONTRACT}: update stagerl-plugins"
+            )
+        self.manager.register(plugin)
+        try:
+            self.manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            self.manager.unregister(plugin)
+            raise PluginError(f"{where}: {str(error).splitlines()[0]}") from error
+        self.distributions[distribution] = version
+        for kind, hook in KINDS.items():
+            others = [p for p in self.manager.get_plugins() if p is not plugin]
+            caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
+            caller(register=self._registrar(kind, distribution, version))
+
+    def _registrar(self, kind: str, distribution: str, version: str) -> hookspecs.Register:
+        def register(name: str, factory: Any, options: Any = None) -> None:
+            new = Registration(kind, name, factory, options or Options, distribution, version)
+            old = self.registrations.setdefault((kind, name), new)
+            if old is not new:
+                raise PluginError(
+                    f"two plugins register the {kind} '{name}': {old} and {new}: uninstall one, or rename"
+                )
+
+        return register
+
+    def emit(self, hook: str, report: Callable[[str], None], **arguments: Any) -> None:
+        """Call an event hook of every plugin; one plugin's exception is reported and reaches no other."""
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                implementation.function(**{name: arguments[name] for name in implementation.argnames})
+            except Exception as error:  # noqa: BLE001  a watcher must not stop what it watches
+                report(f"{hook} of plugin {_name_of(implementation.plugin)} failed: {error!r}")
+
+
+def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = None) -> Plugins:
+    """Load all plugins that `STAGERL_LOAD_PLUGINS` allows.
+
+    Args:
+        on_error: "fail" raises for a plugin that cannot be loaded, "skip" reports it and goes on.
+        report: Where skipped plugins are reported.
+
+    Raises:
+        PluginError: A plugin cannot be loaded and `on_error` is "fail"; or two register the same name.
+    """
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager)
+    for entry, distribution in _entry_points():
+        where = f"plugin {entry.value} of {distribution.name} {distribution.version}"
+        try:
+            try:
+                plugin = entry.load()
+            except Exception as error:
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                raise PluginError(f"{where} cannot be imported: {error!r} ({place.filename}:{place.lineno})") from error
+            plugins.add(plugin, distribution.name, distribution.version)
+        except PluginError as error:
+            if on_error == "fail":
+                raise
+            plugins.skipped.append(str(error))
+            if report:
+                report(f"skipped: {error}")
+    return plugins
+
+
+def _entry_points() -> Iterator[tuple[EntryPoint, Distribution]]:
+    """Entry points of our group in a fixed order, each once, as the environment variable allows."""
+    limit = os.environ.get(LOAD_VARIABLE)
+    allowed = None if limit is None else {name.strip() for name in limit.split(",") if name.strip()}
+    found: dict[tuple[str, str], tuple[EntryPoint, Distribution]] = {}
+    for distribution in distributions():
+        for entry in distribution.entry_points.select(group=GROUP):
+            if allowed is None or entry.name in allowed or distribution.name in allowed:
+                found.setdefault((distribution.name, entry.name), (entry, distribution))
+    if allowed is not None:
+        missing = allowed - {name for key in found for name in key}
+        if missing:
+            raise UserError(f"{LOAD_VARIABLE} names {', '.join(sorted(missing))}, which no installed package provides")
+    yield from (found[key] for key in sorted(found))
+
+
+def _name_of(plugin: object) -> str:
+    return plugin.__name__ if isinstance(plugin, ModuleType | type) else type(plugin).__qualname__

@@ -1,0 +1,158 @@
+"""The problems of a run: indices inside, stable ids at every boundary."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stagerl_plugins.errors import UserError, nearest
+from stagerl_plugins.types import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Problems:
+    """A read-only table of problems.
+
+    Args:
+        ids: A stable, unique id for each problem.
+        domains: The domain of each (verl's column `ability`), same length.
+        levels: For each level's name a mask over the problems; a problem may be in several.
+        features: Numeric columns, such as `pass_rate_p15`.
+        rows: The row of each problem in the table it was read from.
+
+    Raises:
+        UserError: Ids repeat, or lengths differ.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        domains: Sequence[str] | None = None,
+        levels: Mapping[str, BoolArray] | None = None,
+        features: Mapping[str, FloatArray] | None = None,
+        rows: IntArray | None = None,
+    ) -> None:
+        self.ids: tuple[str, ...] = tuple(ids)
+        count = len(self.ids)
+        self.domains: NDArray[np.str_] = np.array(
+            domains if domains is not None else ["default"] * count, dtype=np.str_
+        )
+        self.levels: dict[str, BoolArray] = {name: np.asarray(mask, bool) for name, mask in (levels or {}).items()}
+        self.rows: IntArray = np.arange(count, dtype=np.int64) if rows is None else np.asarray(rows, np.int64)
+        self._features = {name: np.asarray(values, np.float64) for name, values in (features or {}).items()}
+        self._index = {identifier: index for index, identifier in enumerate(self.ids)}
+        if len(self._index) != count:
+            raise UserError(
+                f"problems: ids repeat ({count} rows, {len(self._index)} ids): give each problem its own id"
+            )
+        for name, values in {"domains": self.domains, **self.levels, **self._features, "rows": self.rows}.items():
+            if len(values) != count:
+                raise UserError(f"problems: column '{name}' has {len(values)} values for {count} problems")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def index_of(self, identifier: str) -> int:
+        """The index of the problem with this id. Raises KeyError where there is none."""
+        return self._index[identifier]
+
+    def get(self, identifier: str) -> int | None:
+        """The index of the problem with this id, or None."""
+        return self._index.get(identifier)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(self._features)
+
+    def feature(self, name: str) -> FloatArray:
+        """A numeric column of the problems, float64, shape (problems,); NaN where a problem has none.
+
+        Raises:
+            UserError: There is no such column.
+        """
+        if name not in self._features:
+            raise UserError(f"problems have no numeric column '{name}': {nearest(name, self._features)}")
+        return self._features[name]
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> Problems:
+        """Read a table in verl's format; rows with an id seen before are dropped, their levels are kept.
+
+        The id of a row is its column `id`, else `extra_info.id`, else a hash of data source, prompt and ground truth,
+        so that it survives a change of other rows. Domain: `ability`. Levels: `levels` (a list) or `level`.
+        """
+        import pyarrow as pa
+
+        names = set(table.column_names)
+
+        def values(name: str) -> list[Any]:
+            return list(table[name].to_pylist()) if name in names else [None] * len(table)
+
+        prompts, sources, truths = values("prompt"), values("data_source"), values("reward_model")
+        first: dict[str, int] = {}
+        member: dict[str, set[str]] = {}
+        columns = zip(values("id"), values("extra_info"), values("levels"), values("level"), strict=True)
+        for row, (identifier, extra, many, one) in enumerate(columns):
+            found = identifier if identifier is not None else (extra or {}).get("id")
+            key = str(found) if found is not None else content_id(sources[row], prompts[row], truths[row])
+            first.setdefault(key, row)
+            for level in many if many is not None else ([one] if one is not None else []):
+                member.setdefault(str(level), set()).add(key)
+        rows = np.fromiter(first.values(), np.int64, len(first))
+        ability = values("ability")
+        numeric = [f.name for f in table.schema if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)]
+        return cls(
+            ids=list(first),
+            domains=[str(ability[row] or "default") for row in rows],
+            levels={name: np.array([key in keys for key in first]) for name, keys in sorted(member.items())},
+            features={
+                name: np.array([np.nan if v is None else v for v in table[name].to_pylist()], np.float64)[rows]
+                for name in numeric
+                if name not in ("id", "level")
+            },
+            rows=rows,
+        )
+
+
+def content_id(data_source: Any, prompt: Any, reward_model: Any) -> str:
+    """An id made of what a problem says: 16 hexadecimal digits."""
+    truth = (reward_model or {}).get("ground_truth") if isinstance(reward_model, Mapping) else reward_model
+    text = json.dumps([data_source, prompt, truth], sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_table(paths: Sequence[Path]) -> pa.Table:
+    """Read parquet or JSONL files into one table.
+
+    Raises:
+        UserError: A file is missing, of another kind, broken, or does not fit the others.
+    """
+    import pyarrow as pa
+    import pyarrow.json
+    import pyarrow.parquet
+
+    tables = []
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"no such file: {path}")
+        try:
+            if path.suffix == ".parquet":
+                tables.append(pa.parquet.read_table(path))
+            elif path.suffix in (".jsonl", ".json"):
+                tables.append(pa.json.read_json(path))
+            else:
+                raise UserError(f"{path}: expected a .parquet or .jsonl file")
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UserError(f"problem files do not fit together: {str(error).splitlines()[0]}") from error

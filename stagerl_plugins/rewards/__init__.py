@@ -1,0 +1,1 @@
+"""Rewards: how a response becomes a verdict."""

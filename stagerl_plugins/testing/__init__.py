@@ -1,0 +1,1 @@
+"""Contract tests that plugin authors run on their own plugins."""
