@@ -1,0 +1,115 @@
+"""State on disk: a folder with `state.json` and `arrays.npz`, complete or absent, never a pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stagerl_plugins.errors import UserError
+
+FORMAT = 1
+_ARRAY = "__array__"
+
+
+def save_state(folder: Path, state: dict[str, Any]) -> None:
+    """Write a tree of JSON values and NumPy arrays; what stood in `folder` is replaced as a whole.
+
+    Raises:
+        TypeError: The state holds something that is neither.
+    """
+    arrays: dict[str, Any] = {}
+    tree = {"format": FORMAT, "state": _pack(state, arrays, "")}
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    np.savez(fresh / "arrays.npz", **arrays)
+    (fresh / "state.json").write_text(json.dumps(tree), encoding="utf-8")
+    for path in fresh.iterdir():
+        _sync(path)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    _sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """Read what `save_state` wrote, also when it was killed between its two renames.
+
+    Raises:
+        UserError: It is absent, damaged, or of a newer format.
+    """
+    for candidate in (folder, folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")):
+        if candidate.is_dir():
+            break
+    else:
+        raise UserError(f"{folder}: no state is saved here")
+    try:
+        tree = json.loads((candidate / "state.json").read_text(encoding="utf-8"))
+        with np.load(candidate / "arrays.npz", allow_pickle=False) as arrays:
+            if tree["format"] != FORMAT:
+                raise UserError(f"{candidate}: has format {tree['format']}, this version reads {FORMAT}")
+            state: dict[str, Any] = _unpack(tree["state"], arrays)
+            return state
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{candidate}: the saved state is damaged ({error!r})") from error
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a state is saved here."""
+    return any(folder.with_name(name).is_dir() for name in (folder.name, f".{folder.name}.new", f".{folder.name}.old"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
+    _sync(fresh)
+    os.replace(fresh, path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _pack(value: Any, arrays: dict[str, Any], path: str) -> Any:
+    """JSON values as they are, NumPy scalars as JSON values, arrays into `arrays` with a mark in their place."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"state at '{path}' is an array of Python objects; only numbers and text can be saved")
+        key = f"a{len(arrays)}"
+        arrays[key] = value
+        return {_ARRAY: key}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value) or _ARRAY in value:
+            raise TypeError(f"state at '{path}' has a key that is no text")
+        return {key: _pack(item, arrays, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_pack(item, arrays, f"{path}[{place}]") for place, item in enumerate(value)]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"state at '{path}' is a {type(value).__name__}; only JSON values and NumPy arrays can be saved")
+
+
+def _unpack(value: Any, arrays: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {_ARRAY}:
+            return arrays[value[_ARRAY]]
+        return {key: _unpack(item, arrays) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unpack(item, arrays) for item in value]
+    return value
