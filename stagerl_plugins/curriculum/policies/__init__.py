@@ -1,0 +1,1 @@
+"""Built-in stage policies: a file each."""

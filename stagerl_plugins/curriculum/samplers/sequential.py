@@ -1,0 +1,33 @@
+"""The sampler `sequential`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stagerl_plugins.curriculum.samplers.rounds import next_in_round
+from stagerl_plugins.hookspecs import Register, hookimpl
+from stagerl_plugins.plugins import Options
+from stagerl_plugins.protocols import Context, Sampler, Setup
+from stagerl_plugins.types import PromptRequest
+
+stagerl_contract = 1
+
+
+class Sequential(Sampler):
+    """Problems in the order of their file, and from its start again at its end or when a stage begins."""
+
+    def __init__(self, options: Options, setup: Setup) -> None:
+        self._draws = setup.column("draws", 0)
+
+    def stage_began(self, context: Context) -> None:
+        self._draws[:] = 0
+
+    def draw(self, context: Context, count: int) -> list[PromptRequest]:
+        assert context.pool is not None
+        pool = context.pool.indices
+        return next_in_round(self._draws, pool, np.arange(len(pool)) / len(pool), count)
+
+
+@hookimpl
+def register_samplers(register: Register) -> None:
+    register("sequential", Sequential)
