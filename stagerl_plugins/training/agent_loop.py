@@ -1,0 +1,40 @@
+"""verl's agent loops with settings of single prompts: budget, temperature and seed reach the engine through here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import ray
+from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
+
+from stagerl_plugins.training.seeds import request_seed
+
+SAMPLING_FIELD = "stagerl_sampling"  # a prompt's field: run seed, problem id, and what its stage changes
+
+
+class StagedAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):
+    """Turns the prompt's field into sampling parameters; covers every agent loop."""
+
+    async def _run_agent_loop(self, sampling_params: dict[str, Any], trajectory: dict[str, Any], **kwargs: Any) -> Any:
+        sampling = kwargs.pop(SAMPLING_FIELD, None)
+        if sampling is None:  # a validation prompt
+            run_seed, problem, changes = self.config.stagerl.seed, validation_problem(kwargs), {}
+        else:
+            run_seed, problem, changes = sampling["seed"], sampling["problem"], sampling["changes"]
+        step = -trajectory["step"] if trajectory["validate"] else trajectory["step"]
+        seed = request_seed(run_seed, step, problem, kwargs["session_id"])
+        return await super()._run_agent_loop({**sampling_params, **changes, "seed": seed}, trajectory, **kwargs)
+
+
+def validation_problem(fields: dict[str, Any]) -> str:
+    """What tells validation prompts apart: the prompt itself."""
+    return json.dumps(list(fields["raw_prompt"]), sort_keys=True, default=str)
+
+
+class StagedAgentLoopManager(AgentLoopManagerTQ):
+    """verl's manager with our workers."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.agent_loop_workers_class = ray.remote(StagedAgentLoopWorker)

@@ -1,0 +1,1 @@
+"""Hydra configuration: `+stagerl=NAME` and `+stagerl_device=cpu`."""

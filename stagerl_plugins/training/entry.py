@@ -1,0 +1,44 @@
+"""Entry point of verl's group `verl.plugins`: verl imports this in each of its processes, while half imported itself.
+
+Only light work is done here. verl logs a failing plugin at DEBUG and goes on, so failures are made loud.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+
+def _load() -> None:
+    import wrapt
+
+    from stagerl_plugins.training.compat import check_versions
+
+    check_versions()
+    if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
+        from stagerl_plugins.training import cpu
+
+        cpu.install()
+
+    # the trainer costs seconds and 200 MB, so it is imported only in the process that imports verl's trainers
+    def register_trainer(module: object) -> None:
+        from stagerl_plugins.training import trainer
+
+        trainer.register()
+
+    def register_search_path(module: object) -> None:
+        from stagerl_plugins.training import hydra_plugin
+
+        hydra_plugin.install()
+
+    wrapt.register_post_import_hook(register_trainer, "verl.trainer.ppo.v1.trainer_sync")
+    wrapt.register_post_import_hook(register_search_path, "hydra.core.plugins")
+
+
+try:
+    _load()
+except Exception:
+    traceback.print_exc()
+    print("stagerl-plugins could not be loaded into verl: the run would go on without it", file=sys.stderr, flush=True)
+    raise

@@ -1,0 +1,198 @@
+"""From a configuration file to a running verl: the equal command, and its process. Imports no verl."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stagerl_plugins.config import Config, flatten, override, parse, read_yaml
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.plugins import Plugins, load_plugins
+from stagerl_plugins.training.checkpoints import Checkpoints
+from stagerl_plugins.training.run_folder import RunFolder
+from stagerl_plugins.training.supervise import MARK, end_all, marked
+
+LOG = "verl.log"
+CPU_ENVIRONMENT = {"VERL_PLATFORM": "cpu", "VLLM_CPU_KVCACHE_SPACE": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A validated run that has not been started."""
+
+    config: Config
+    plugins: Plugins
+    folder: Path
+    overrides: list[str]
+    environment: dict[str, str]
+
+    @property
+    def command(self) -> list[str]:
+        """The verl command that does the same."""
+        return ["python", "-m", "verl.trainer.main_ppo", *self.overrides]
+
+    def shown(self) -> str:
+        """The command as one would type it, with the environment it needs."""
+        words = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " \\\n  ".join([" ".join([*words, *self.command[:3]]), *map(shlex.quote, self.overrides)])
+
+
+def prepare(path: Path, assignments: Sequence[str] = (), accept: Sequence[str] = ()) -> Launch:
+    """Read and validate a configuration file with overrides.
+
+    Args:
+        path: YAML file.
+        assignments: `dotted.key=value` each.
+        accept: Keys that may differ from what a resumed run began with.
+
+    Raises:
+        UserError: Anything about it is wrong.
+    """
+    raw = read_yaml(path)
+    for assignment in assignments:
+        override(raw, assignment)
+    if accept:
+        raw["accept_changes"] = [*raw.get("accept_changes", []), *accept]
+    loading = raw.get("plugins")
+    on_error = loading.get("on_error", "fail") if isinstance(loading, Mapping) else "fail"
+    plugins = load_plugins(on_error, lambda line: print(line, file=sys.stderr))
+    raw.setdefault("name", path.stem)
+    try:
+        config = parse(raw, plugins)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    folder = (Path("runs") / config.name).absolute()
+    environment = dict(CPU_ENVIRONMENT) if config.device == "cpu" else {}
+    return Launch(config, plugins, folder, _overrides(raw, config), environment)
+
+
+def _overrides(raw: Mapping[str, Any], config: Config) -> list[str]:
+    """Hydra overrides for verl: its own keys as the file has them, ours below `stagerl`."""
+    own = {key: value for key, value in raw.items() if key not in ("verl",)}
+    words = ["+stagerl=base"]
+    if config.device == "cpu":
+        words.append("+stagerl_device=cpu")
+    words += [f"{key}={hydra_value(value)}" for key, value in flatten(config.verl).items()]
+    return words + [f"++stagerl.{key}={hydra_value(value)}" for key, value in _leaves(own)]
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Dotted keys and values; a mapping with a key that no dotted key can hold stays whole."""
+    leaves: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        plain = isinstance(value, Mapping) and value and all(re.fullmatch(r"\w+", str(k)) for k in value)
+        leaves += _leaves(value, f"{prefix}{key}.") if plain else [(f"{prefix}{key}", value)]
+    return leaves
+
+
+def hydra_value(value: Any) -> str:
+    """A value in Hydra's override grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_quoted(str(key))}:{hydra_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(hydra_value(item) for item in value) + "]"
+    return _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    """Text as Hydra reads it back: bare where that is unambiguous, else quoted."""
+    bare = re.fullmatch(r"[A-Za-z_/][\w./-]*", text) and text.lower() not in ("null", "true", "false", "nan", "inf")
+    if bare:
+        return text
+    escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+class Training:
+    """A started run.
+
+    Args:
+        launch: What to run.
+
+    Raises:
+        UserError: The run is in progress already.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.run_folder = RunFolder(launch.folder)
+        self.log = launch.folder / LOG
+        launch.folder.mkdir(parents=True, exist_ok=True)
+        self._refuse_second()
+        self._lines_before = len(self.run_folder.metrics())
+        self._log_before = self.log.stat().st_size if self.log.exists() else 0
+        command = [sys.executable, *launch.command[1:], f"hydra.run.dir={hydra_value(str(launch.folder / 'hydra'))}"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "stagerl_plugins.training.supervise", *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is ours to handle
+                env={**_DEFAULTS, **os.environ, **launch.environment, MARK: str(launch.folder)},
+            )
+
+    def _refuse_second(self) -> None:
+        """Two runs in one folder would mix; what a dead one left behind is ended."""
+        folder = str(self.launch.folder)
+        others = marked(folder)
+        if any("stagerl_plugins.training.supervise" in process.cmdline() for process in others):
+            raise UserError(
+                f"run '{self.launch.config.name}' is in progress; wait for it, or give this one another name"
+            )
+        end_all(folder)
+
+    def follow(self, show: Callable[[dict[str, Any]], None], poll: float = 0.3) -> int:
+        """Call `show` with each new step's metrics until the run ends; returns its exit status."""
+        seen = {entry["step"]: entry for entry in self.run_folder.metrics()}
+        while True:
+            code = self.process.poll()
+            for entry in self.run_folder.metrics():
+                if seen.get(entry["step"]) != entry:
+                    seen[entry["step"]] = entry
+                    show(entry)
+            if code is not None:
+                return code
+            time.sleep(poll)
+
+    def stop(self) -> None:
+        """End the run and all its processes."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        end_all(str(self.launch.folder))
+
+    def last_checkpoint(self) -> int | None:
+        steps = Checkpoints(self.launch.folder).steps()
+        return steps[-1] if steps else None
+
+    def output(self) -> str:
+        """What this start wrote to the log."""
+        with self.log.open("rb") as file:
+            file.seek(self._log_before)
+            return file.read().decode("utf-8", errors="replace")
+
+
+_DEFAULTS = {
+    "HYDRA_FULL_ERROR": "0",
+    "PYTHONUNBUFFERED": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+}

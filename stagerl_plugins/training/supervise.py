@@ -1,0 +1,77 @@
+"""Runs a command and makes sure that nothing of it stays behind, whatever happens to whom.
+
+`python -m stagerl_plugins.training.supervise COMMAND…` starts the command, and ends when it ends or when its own standard
+input closes, which happens however the parent dies. vLLM's engine and Ray's workers outlive a killed driver, so all
+processes that carry the run's mark in their environment are ended, not only children.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import psutil
+
+MARK = "STAGERL_RUN_FOLDER"
+
+
+def marked(folder: str) -> list[psutil.Process]:
+    """All other processes that belong to the run in this folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARK) == folder:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue  # gone, or somebody else's
+    return found
+
+
+def end_all(folder: str, spare: int = 0, grace: float = 5.0) -> int:
+    """End all processes of a run, by force after `grace` seconds; returns how many there were.
+
+    Args:
+        folder: The run's folder, as in the mark.
+        spare: The pid of one process that is left alone.
+        grace: Seconds between asking and forcing.
+    """
+    processes = [process for process in marked(folder) if process.pid != spare]
+    for process in processes:
+        _quietly(process.terminate)
+    psutil.wait_procs(processes, timeout=grace)
+    for _ in range(20):  # a dying parent may still have started a child
+        alive = [process for process in marked(folder) if process.pid != spare]
+        if not alive:
+            break
+        for process in alive:
+            _quietly(process.kill)
+        psutil.wait_procs(alive, timeout=0.5)
+    return len(processes)
+
+
+def _quietly(action: object) -> None:
+    try:
+        action()  # type: ignore[operator]
+    except psutil.Error:
+        pass
+
+
+def main() -> None:
+    folder = os.environ[MARK]
+    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+
+    def end_with_parent() -> None:
+        sys.stdin.buffer.read()  # until the parent closes it, or dies
+        end_all(folder, grace=2.0)
+        os._exit(130)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    code = child.wait()
+    end_all(folder)
+    os._exit(code if code >= 0 else 1)
+
+
+if __name__ == "__main__":
+    main()

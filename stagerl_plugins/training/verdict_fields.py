@@ -1,0 +1,30 @@
+"""How a verdict travels through verl: one string in `reward_extra_info`, the same for every reward and data source.
+
+verl breaks where the keys of two rewards differ, and bootstraps every numeric extra in validation: a string is safe.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from stagerl_plugins.types import Outcome, Verdict
+
+VERDICT = "stagerl_verdict"
+SET = "stagerl_set"  # the validation set of the row
+
+
+def pack(verdict: Verdict, validation_set: str) -> dict[str, str]:
+    """The extra fields of one judged response."""
+    fields = [verdict.outcome.value, verdict.score, verdict.detail, dict(verdict.parts)]
+    return {VERDICT: json.dumps(fields), SET: validation_set}
+
+
+def unpack(extra: Mapping[str, Any]) -> Verdict:
+    """The verdict of one response; not_judged where there is none."""
+    text = extra.get(VERDICT)
+    if text is None:
+        return Verdict.not_judged("the reward worker returned no verdict")
+    outcome, score, detail, parts = json.loads(text)
+    return Verdict(Outcome(outcome), score, detail, parts)

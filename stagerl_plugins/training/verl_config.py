@@ -1,0 +1,127 @@
+"""verl's configuration made ready for a staged run: what would fight ours is composed if well defined, else refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from stagerl_plugins.config import Config, parse
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.plugins import Plugins, load_plugins
+
+AGENT_LOOP_MANAGER = "stagerl_plugins.training.agent_loop.StagedAgentLoopManager"
+REWARD_MODULE = "pkg://stagerl_plugins.training.reward_manager"
+REWARD_MANAGER = "StagedRewardManager"
+
+
+def read(config: DictConfig) -> tuple[Config, Plugins]:
+    """Our part of a composed configuration, validated, and the loaded plugins.
+
+    Raises:
+        UserError: It is missing or wrong; the path begins with `stagerl.`.
+    """
+    node = config.get("stagerl")
+    if node is None:
+        raise UserError("stagerl: is missing: add a stage file such as `+stagerl=two_stage`")
+    raw = OmegaConf.to_container(node, resolve=True)
+    if not isinstance(raw, dict):
+        raise UserError(f"stagerl: expected a mapping of keys, got {raw!r}")
+    if raw.get("verl"):
+        raise UserError("stagerl.verl: here verl's keys stand beside `stagerl`, not below it")
+    loading = raw.get("plugins")
+    on_error = loading.get("on_error", "fail") if isinstance(loading, Mapping) else "fail"
+    plugins = load_plugins(on_error, print)
+    reward_function = _reward_function(config)
+    if reward_function and "rewards" not in raw:
+        raw["rewards"] = reward_function
+    try:
+        return parse({str(key): value for key, value in raw.items()}, plugins), plugins
+    except UserError as error:
+        raise UserError(f"stagerl.{error}") from None
+
+
+def check(config: DictConfig, settings: Config) -> None:
+    """Refuse verl settings that a staged run cannot work with.
+
+    Raises:
+        UserError: One line with the key, its value and what to do.
+    """
+    for key, wanted, remedy in _REFUSED:
+        value = OmegaConf.select(config, key)
+        if value not in wanted:
+            raise UserError(f"{key}={value}: {remedy}")
+    manager = OmegaConf.select(config, "actor_rollout_ref.rollout.agent.agent_loop_manager_class")
+    if manager not in (None, AGENT_LOOP_MANAGER):
+        raise UserError(
+            f"actor_rollout_ref.rollout.agent.agent_loop_manager_class={manager}: stages reach the engine "
+            "through ours; remove it, and register your loop by name instead (default_agent_loop)"
+        )
+    if config.reward.reward_manager.source == "importlib" and config.reward.reward_manager.name != REWARD_MANAGER:
+        raise UserError("reward.reward_manager: verdicts come through ours; make yours a reward plugin")
+    for name in ("max_actor_ckpt_to_keep", "max_critic_ckpt_to_keep"):
+        if config.trainer.get(name) == 1:
+            raise UserError(
+                f"trainer.{name}=1: verl deletes the old checkpoint before the new one counts; use 2, or null"
+            )
+    longest = config.data.max_response_length
+    for name, stage in settings.stages.items():
+        if stage.response_budget is not None and stage.response_budget > longest:
+            raise UserError(
+                f"stagerl.stages.{name}.response_budget={stage.response_budget}: "
+                f"more than data.max_response_length={longest}, which the engine is sized for"
+            )
+        group_size = stage.group_size or config.actor_rollout_ref.rollout.n
+        if config.algorithm.adv_estimator == "grpo" and group_size < 2:
+            raise UserError(
+                f"stagerl.stages.{name}.group_size: GRPO compares the rollouts of a problem, {group_size} is too few; "
+                "set it, or actor_rollout_ref.rollout.n, to 2 or more"
+            )
+
+
+_REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+    ("trainer.use_v1", (True,), "stages need verl's V1 trainer; leave it at True"),
+    ("algorithm.filter_groups.enable", (False, None), "use `stagerl.gates={zero_variance:{}}`, which refills exactly"),
+    ("trainer.v1.sampler.custom_sampler.path", (None,), "the replay buffer asks our gates; make yours a gate plugin"),
+    ("reward.reward_model.enable", (False,), "reward models are not supported; make it a reward plugin"),
+    ("actor_rollout_ref.actor.checkpoint.async_save", (False, None), "a checkpoint must be whole when its step ends"),
+    ("trainer.del_local_ckpt_after_load", (False,), "a resume needs the checkpoint; leave it at False"),
+    ("data.gen_batch_size", (None,), "stages draw exactly what a batch needs; leave it at null"),
+)
+
+
+def adopt(config: DictConfig) -> tuple[Config, Plugins]:
+    """Read, check and complete a composed configuration in place; called once, before verl's trainer is built."""
+    settings, plugins = read(config)
+    check(config, settings)
+    plan = settings.planned_steps
+    with open_dict(config):
+        config.trainer.total_training_steps = plan
+        config.trainer.total_epochs = plan + 1  # of at least one step each: epochs never end a staged run
+        config.data.dataloader_num_workers = 0  # its loader is not used, and eight processes would still start
+        config.actor_rollout_ref.rollout.agent.agent_loop_manager_class = AGENT_LOOP_MANAGER
+        config.reward.reward_manager.source = "importlib"
+        config.reward.reward_manager.name = REWARD_MANAGER
+        config.reward.reward_manager.module.path = REWARD_MODULE
+        config.reward.custom_reward_function.path = None
+        if needs_kl_loss(config, settings):
+            config.actor_rollout_ref.actor.use_kl_loss = True  # from the start, so that the reference model is there
+        if not config.actor_rollout_ref.rollout.get("calculate_log_probs"):
+            config.actor_rollout_ref.rollout.calculate_log_probs = False
+        config.stagerl.rewards = settings.rewards
+    return settings, plugins
+
+
+def needs_kl_loss(config: DictConfig, settings: Config) -> bool:
+    """Whether a stage wants a KL term that verl's own settings do not provide."""
+    wanted = any(stage.kl_coeff for stage in settings.stages.values())
+    return wanted and not config.algorithm.use_kl_in_reward
+
+
+def _reward_function(config: DictConfig) -> dict[str, Any] | None:
+    """verl's `reward.custom_reward_function` as a reward of ours."""
+    function = config.reward.custom_reward_function
+    if not function.path:
+        return None
+    return {"default": {"verl_function": {"path": function.path, "name": function.name}}}
