@@ -1,0 +1,95 @@
+"""Files of problems: verl's columns, made of simple rows where they are missing, and a stable id for every row."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.problems import content_id, read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TEXT_COLUMNS = ("problem", "question")
+INSTRUCTION = "Reason step by step, and put the final answer within \\boxed{}."
+
+
+def read_problems(path: Path) -> pa.Table:
+    """Read problems from a parquet or JSONL file and give every row an `id` (text).
+
+    Rows without verl's `prompt` but with `problem` or `question` and `answer` are taken for math problems: they get
+    `prompt` (the problem, then "Reason step by step, and put the final answer within \\boxed{}."), `reward_model` (its
+    ground truth is the answer; of one in GSM8K's form what follows `####`), `data_source` and `ability` ("math", unless
+    the file has these columns). All other columns stay.
+
+    The id is the column `id`, else `extra_info.id`, else made of data source, prompt and ground truth, as
+    `Problems.from_table` does it.
+
+    Raises:
+        UserError: The file cannot be read, is empty, or its rows cannot be told apart.
+    """
+    table = read_table([path])
+    if len(table) == 0:
+        raise UserError(f"{path}: has no rows")
+    text = next((name for name in TEXT_COLUMNS if name in table.column_names), None)
+    if "prompt" not in table.column_names and text is not None and "answer" in table.column_names:
+        table = _with_verl_columns(table, text, path)
+    return _set(table, "id", _ids(table, path))
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a parquet file whole or not at all."""
+    import pyarrow.parquet
+
+    fresh = path.with_name(f".{path.name}.new")
+    pyarrow.parquet.write_table(table, fresh)
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def _with_verl_columns(table: pa.Table, text: str, path: Path) -> pa.Table:
+    problems, answers = table[text].to_pylist(), table["answer"].to_pylist()
+    for row, (problem, answer) in enumerate(zip(problems, answers, strict=True)):
+        if problem is None or answer is None:
+            raise UserError(f"{path}: row {row} has no {text if problem is None else 'answer'}")
+    truths = [str(answer).rsplit("####")[-1].strip() for answer in answers]
+    made: dict[str, list[Any]] = {
+        "data_source": ["math"] * len(table),
+        "prompt": [[{"role": "user", "content": f"{problem}\n{INSTRUCTION}"}] for problem in problems],
+        "ability": ["math"] * len(table),
+        "reward_model": [{"style": "rule", "ground_truth": truth} for truth in truths],
+    }
+    for name, values in made.items():
+        if name not in table.column_names:
+            table = _set(table, name, values)
+    return table
+
+
+def _ids(table: pa.Table, path: Path) -> list[str]:
+    count = len(table)
+
+    def values(name: str) -> list[Any]:
+        return list(table[name].to_pylist()) if name in table.column_names else [None] * count
+
+    prompts, sources, truths = values("prompt"), values("data_source"), values("reward_model")
+    ids = []
+    for row, (identifier, extra) in enumerate(zip(values("id"), values("extra_info"), strict=True)):
+        found = identifier if identifier is not None else (extra or {}).get("id")
+        if found is None and prompts[row] is None:
+            raise UserError(
+                f"{path}: row {row} has neither `prompt` nor `id`: expected verl's columns, or `problem` and `answer`"
+            )
+        ids.append(str(found) if found is not None else content_id(sources[row], prompts[row], truths[row]))
+    return ids
+
+
+def _set(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    """The table with this column added, or replaced."""
+    import pyarrow as pa
+
+    if name in table.column_names:
+        table = table.drop_columns([name])
+    return table.append_column(name, pa.array(values))
