@@ -1,0 +1,39 @@
+"""The tables that show evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from stagerl_plugins.evaluation.intervals import Interval
+from stagerl_plugins.evaluation.results import Accuracy, Gain
+
+
+def accuracy_table(accuracies: Sequence[Accuracy]) -> Table:
+    """pass@1 with its interval, a row a subset of the problems."""
+    table = _table("held-out problems", "number", "pass@1")
+    for entry in accuracies:
+        table.add_row(str(entry.subset), str(entry.problems), _shown(entry.pass_at_1))
+    return table
+
+
+def gain_table(gains: Sequence[Gain]) -> Table:
+    """pass@1 before and after, and the difference with its interval and verdict, a row a subset of the problems."""
+    table = _table("held-out problems", "number", "before", "after", "difference", "verdict")
+    for entry in gains:
+        shown = (_shown(entry.before), _shown(entry.after), _shown(entry.difference, sign="+"))
+        table.add_row(str(entry.subset), str(entry.problems), *shown, entry.verdict)
+    return table
+
+
+def _shown(interval: Interval, sign: str = "") -> str:
+    return f"{interval.mean:{sign}.2f} ({interval.low:{sign}.2f} to {interval.high:{sign}.2f})"
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(first, overflow="fold")
+    for name in others:
+        table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
+    return table
