@@ -111,8 +111,8 @@ def accuracies(evaluation: Evaluation, confidence: float = CONFIDENCE) -> list[A
 def gains(before: Evaluation, after: Evaluation, confidence: float = CONFIDENCE) -> list[Gain]:
     """What changed on each subset of the problems, paired problem by problem.
 
-    Problems that one of the two has no judged sample of are left out. Each interval stands for itself: of twenty subsets
-    in which nothing changed, one is expected to seem changed.
+    Problems that one of the two has no judged sample of are left out. Each interval stands for itself: of twenty
+    subsets in which nothing changed, one is expected to seem changed.
 
     Raises:
         UserError: The two evaluations are of different problems.
@@ -147,8 +147,9 @@ def _pass_at_1(evaluation: Evaluation, subset: Subset, confidence: float) -> Int
 
 def _subsets(table: pa.Table, problems: Problems) -> tuple[Subset, ...]:
     """All problems, then each level, domain and data source of which there are several."""
-    has_source = "data_source" in table.column_names
-    sources = np.array(table["data_source"].to_pylist() if has_source else [""] * len(table))[problems.rows]
+    has_sources = "data_source" in table.column_names
+    values = table["data_source"].to_pylist() if has_sources else [""] * len(table)
+    sources = np.array([str(values[row]) for row in problems.rows])
     named = {
         "level": problems.levels,
         "domain": {name: problems.domains == name for name in np.unique(problems.domains).tolist()},
