@@ -18,15 +18,15 @@ from stagerl_plugins.types import Decision, Move
 
 stagerl_contract = 1
 
-_HISTORY = 50  # values that the noise is taken from
-_LEAST = 5  # values without which there is no telling noise
+_HISTORY = 50  # validations before the stage that the noise is taken from, at most
+_LEAST = 3  # and at least
 
 
 class ValidationDropOptions(Options):
     validation_set: str | None = Field(None, description="Name of the validation set; the mean of all if left out.")
-    window: int = Field(3, ge=1, description="Validations on either side that are averaged and compared.")
+    window: int = Field(3, ge=1, le=20, description="Validations on either side that are averaged and compared.")
     alpha: float = Field(
-        0.001, gt=0, lt=0.5, description="Chance that noise alone looks like a fall, at one validation."
+        0.005, gt=0, lt=0.5, description="Chance that noise alone looks like a fall, at one validation."
     )
     min_drop: float = Field(0.02, ge=0, description="A smaller fall is not worth going back for, however certain.")
 
@@ -34,16 +34,15 @@ class ValidationDropOptions(Options):
 class ValidationDrop(StagePolicy):
     """Goes back when validation has fallen below its level before the stage, by more than noise explains.
 
-    What going back would return to is the checkpoint at the end of the stage before. So the level is A, the mean of the
-    last k = `window` validations before this stage began, and it is compared with B, the mean of the latest k in it. By
-    chance alone A - B has standard deviation s * sqrt(2 / k), with s from successive differences of all n validations
-    so far (`noise.successive_noise`: a trend hardly adds to it, one fall adds little). It goes back if
+    What going back would return to is the checkpoint at the end of the stage before. So its level A, the mean of the
+    last k = `window` validations before this stage, is compared with B, the mean of the latest k in it. By chance alone
+    A - B has standard deviation s * sqrt(2 / k), with s from the successive differences of the n validations before the
+    stage (`noise.successive_noise`: a trend adds little to it, and what happens in this stage nothing). It goes back if
 
         A - B > max(t * s * sqrt(2 / k), min_drop)
 
-    with Student's t at 1 - `alpha` for 2(n - 1) / 3 degrees of freedom, the wide side while there are few validations.
-    It needs k validations in the stage, k before it, and five in all; in the first stage, with nothing to return to, it
-    stays.
+    with Student's t at 1 - `alpha` for 2(n - 1) / 3 degrees of freedom, which asks for more while n is small. It needs
+    k validations in the stage, and k and 3 before it. In the first stage, with nothing to return to, it stays.
     """
 
     def __init__(self, options: ValidationDropOptions, setup: Setup) -> None:
@@ -57,23 +56,20 @@ class ValidationDrop(StagePolicy):
 
     def observe_validation(self, step: int, values: Mapping[str, float]) -> None:
         if values:
-            self._during = [*self._during, validation_value(values, self._options.validation_set)][-_HISTORY:]
+            self._during.append(validation_value(values, self._options.validation_set))
 
     def decide(self, context: Context) -> Decision:
-        k = self._options.window
-        values = np.array([*self._before, *self._during])
-        if min(len(self._before), len(self._during)) < k or len(values) < _LEAST:
+        k, n = self._options.window, len(self._before)
+        if n < max(k, _LEAST) or len(self._during) < k:
             return Decision(Move.STAY, "too few validations to tell a fall from noise")
         drop = float(np.mean(self._before[-k:]) - np.mean(self._during[-k:]))
-        bound = student_quantile(1 - self._options.alpha, 2 * (len(values) - 1) / 3) * successive_noise(values)
-        bound = max(bound * sqrt(2 / k), self._options.min_drop)
-        evidence = {"drop": drop, "bound": bound}
-        if drop > bound:
-            return Decision(Move.BACK, f"validation fell by {drop:.3g}, noise explains {bound:.3g}", evidence)
-        return Decision(Move.STAY, f"validation fell by {drop:.3g} of at most {bound:.3g}", evidence)
+        noise = successive_noise(np.array(self._before)) * sqrt(2 / k)
+        bound = max(student_quantile(1 - self._options.alpha, 2 * (n - 1) / 3) * noise, self._options.min_drop)
+        reason = f"validation fell by {drop:.3g}, {bound:.3g} are let pass"
+        return Decision(Move.BACK if drop > bound else Move.STAY, reason, {"drop": drop, "bound": bound})
 
     def state_dict(self) -> dict[str, Any]:
-        return {"before": self._before, "during": self._during}
+        return {"before": list(self._before), "during": list(self._during)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._before, self._during = list(state["before"]), list(state["during"])

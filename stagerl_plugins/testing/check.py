@@ -1,0 +1,82 @@
+"""The one call that a plugin author's test makes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+from stagerl_plugins.config import parse_options
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.plugins import Plugins, Registration, load_plugins
+from stagerl_plugins.problems import Problems
+from stagerl_plugins.testing.contract_error import ContractError
+from stagerl_plugins.testing.curriculum_checks import check_in_curriculum
+from stagerl_plugins.testing.reward_checks import check_reward, check_sandbox
+from stagerl_plugins.testing.simulation import simulated_problems
+
+
+def check_plugin(
+    kind: str,
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    plugins: Plugins | None = None,
+    problems: Problems | None = None,
+    ground_truth: Any = "42",
+    data_source: str = "math",
+) -> None:
+    """Test that a registered plugin keeps the contract.
+
+    Every plugin: the options are accepted, wrong ones are refused, and they travel to other processes. What lives in
+    the curriculum is then used in simulated runs of some 25 steps: its answers are valid, asking changes nothing, its
+    state goes through JSON and NumPy files, and runs that are killed and resumed repeat the undisturbed one. Rewards
+    judge responses of every awkward sort; sandboxes keep their bounds.
+
+    Args:
+        kind: `sampler`, `gate`, `stage_policy`, `difficulty_metric`, `reward` or `sandbox`.
+        name: The name that it is registered under.
+        options: Options to test it with; a policy should be able to decide within 25 steps.
+        plugins: Where it is registered; all installed plugins if left out.
+        problems: Problems for the simulated runs, of the domains `math` and `code`; made up if left out.
+        ground_truth: For a reward: a ground truth that it understands.
+        data_source: For a reward: the data source of the responses.
+
+    Raises:
+        ContractError: It does not; says what it must do.
+        UserError: There is no such plugin, or the options are wrong.
+    """
+    plugins = load_plugins() if plugins is None else plugins
+    registration = plugins.find(kind, name)
+    options = dict(options or {})
+    _check_options(registration, options, plugins)
+    if kind == "reward":
+        check_reward(registration, options, plugins, ground_truth, data_source)
+    elif kind == "sandbox":
+        check_sandbox(registration, options, plugins)
+    else:
+        check_in_curriculum(registration, options, plugins, problems or simulated_problems())
+
+
+def _check_options(registration: Registration, options: Mapping[str, Any], plugins: Plugins) -> None:
+    if not registration.summary:
+        raise ContractError(f"{registration}: needs a docstring; its first line is what `stagerl plugins` shows")
+    spec = {registration.name: options}
+    _, parsed = parse_options(plugins, registration.kind, spec, registration.kind)
+    try:
+        arrived = pickle.loads(pickle.dumps((registration.name, parsed)))  # noqa: S301  our own bytes
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ContractError(f"{registration}: its options cannot be sent to another process: {error}") from error
+    if arrived != (registration.name, parsed):
+        raise ContractError(f"{registration}: its options change on the way to another process")
+    wrong = {"no_such_option": 1, **{name: object() for name, f in _fields(registration) if f.annotation is not Any}}
+    for key, value in wrong.items():
+        try:
+            parse_options(plugins, registration.kind, {registration.name: {**options, key: value}}, registration.kind)
+        except UserError:
+            continue
+        raise ContractError(f"{registration}: takes {value!r} for the option '{key}': declare its type, forbid others")
+
+
+def _fields(registration: Registration) -> list[tuple[str, Any]]:
+    return list(registration.options.model_fields.items())

@@ -1,0 +1,99 @@
+"""Contract tests of rewards and sandboxes, built as verdict processes build them: from their name and options."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from stagerl_plugins.plugins import Plugins, Registration
+from stagerl_plugins.protocols import Reward, Sandbox
+from stagerl_plugins.rewards.call import WorkerSetup, from_json
+from stagerl_plugins.testing.contract_error import ContractError
+from stagerl_plugins.types import Limits, Response, Verdict
+
+AWKWARD_TEXTS = {
+    "an empty response": "",
+    "blank space": " \n\t \r\n",
+    "a huge response": "so the sum is 12, and then " * 40_000,
+    "a million opening braces": r"\boxed{" + "{" * 1_000_000,
+    "zero bytes and control characters": "".join(map(chr, range(32))) * 100,
+    "what a cut byte sequence decodes to": b"\xff\xfe\x80\xe2\x82".decode("utf-8", "replace"),
+    "half of a surrogate pair": "the answer is \ud83d",
+    "an answer that is never closed": r"\boxed{\frac{1}{",
+    "code that is never closed": "```python\nwhile True:\n    (",
+    "right-to-left marks and combining signs": "\u202e\u0301" * 1000,
+    "another alphabet": "答案是 \\boxed{四十二}",
+}
+
+
+def check_reward(
+    registration: Registration, options: Mapping[str, Any], plugins: Plugins, ground_truth: Any, data_source: str
+) -> None:
+    """All that is asked of a reward: a verdict for each response, in order, whatever the response is.
+
+    Raises:
+        ContractError: The plugin breaks the contract.
+    """
+    reward: Reward = WorkerSetup(plugins).build("reward", {registration.name: options}, "reward")
+    texts = {**AWKWARD_TEXTS, "the ground truth itself": f"The answer is \\boxed{{{ground_truth}}}"}
+    responses = [Response(text, ground_truth, data_source, f"problem-{n}") for n, text in enumerate(texts.values())]
+    alone = [_verdicts(registration, reward, [response], what) for what, response in zip(texts, responses, strict=True)]
+    together = _verdicts(registration, reward, responses, "all at once")
+    for what, (one,), other in zip(texts, alone, together, strict=True):
+        if (one.outcome, one.score) != (other.outcome, other.score):
+            raise ContractError(f"{registration}: {what} is {one.outcome} alone but {other.outcome} among others")
+    _verdicts(registration, reward, [], "no response at all")
+
+
+def _verdicts(registration: Registration, reward: Reward, responses: list[Response], what: str) -> list[Verdict]:
+    try:
+        verdicts = asyncio.run(reward.score(responses))
+    except Exception as error:
+        raise ContractError(f"{registration}: score raised for {what}: {error!r}"[:500]) from error
+    if not isinstance(verdicts, list) or len(verdicts) != len(responses):
+        raise ContractError(f"{registration}: score must return a list of {len(responses)} verdicts for {what}")
+    for verdict in verdicts:
+        if not isinstance(verdict, Verdict):
+            raise ContractError(f"{registration}: score must return verdicts, got {verdict!r:.200} for {what}")
+        try:
+            same = from_json(json.loads(json.dumps(asdict(verdict)))) == verdict
+        except (TypeError, ValueError, KeyError) as error:
+            raise ContractError(f"{registration}: a verdict holds what is no text or number: {error}") from error
+        if not same:
+            raise ContractError(f"{registration}: a verdict changed when sent between processes: {verdict!r:.200}")
+    return verdicts
+
+
+def check_sandbox(registration: Registration, options: Mapping[str, Any], plugins: Plugins) -> None:
+    """All that is asked of a sandbox, which must be there: an execution for each input, in order, and bounds that hold.
+
+    Raises:
+        ContractError: The plugin breaks the contract.
+    """
+    asyncio.run(
+        _use_sandbox(registration, WorkerSetup(plugins).build("sandbox", {registration.name: options}, "sandbox"))
+    )
+
+
+async def _use_sandbox(registration: Registration, sandbox: Sandbox) -> None:
+    try:
+        if await sandbox.run("print(1)", [], Limits()) != []:
+            raise ContractError(f"{registration}: no input, no execution")
+        echoes = await sandbox.run("print(input()[::-1])", ["abc", "xyz", ""], Limits())
+        if [echo.stdout.strip() for echo in echoes[:2]] != ["cba", "zyx"] or len(echoes) != 3:
+            raise ContractError(f"{registration}: expected an execution for each input, in order, got {echoes!r:.300}")
+        if echoes[2].status == echoes[0].status:
+            raise ContractError(f"{registration}: a program that raised has the status of one that ran: {echoes[2]}")
+        began = time.monotonic()
+        (endless,) = await sandbox.run("while True: pass", ["\n"], Limits(seconds=1))
+        if time.monotonic() - began > 20 or endless.status == echoes[0].status:
+            raise ContractError(f"{registration}: an endless program must end at the limit of 1 s, got {endless}")
+        (loud,) = await sandbox.run("print('x' * 5_000_000)", ["\n"], Limits(output_bytes=1000))
+        if len(loud.stdout) > 2000:
+            raise ContractError(f"{registration}: 1000 bytes of output were allowed, {len(loud.stdout)} came back")
+    finally:
+        await sandbox.close()
