@@ -6,6 +6,7 @@ What verl already has a key for stays verl's: in a file it goes under `verl`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -210,7 +211,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}{where}: {getattr(error, 'problem', None) or 'is no valid YAML'}") from error
     if not isinstance(raw, dict):
         raise UserError(f"{path}: expected keys and values at the top, got {type(raw).__name__}")
-    return raw
+    return {str(key): _exponents(value) for key, value in raw.items()}
+
+
+def _exponents(value: Any) -> Any:
+    """Numbers such as 1e-6, which YAML 1.1 takes for text, in a whole tree."""
+    if isinstance(value, dict):
+        return {key: _exponents(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_exponents(item) for item in value]
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        return float(value)
+    return value
 
 
 def override(raw: dict[str, Any], assignment: str) -> None:
@@ -223,7 +235,7 @@ def override(raw: dict[str, Any], assignment: str) -> None:
     if not equals or not key:
         raise UserError(f"'{assignment}': expected key=value")
     try:
-        value = yaml.safe_load(text)
+        value = _exponents(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise UserError(f"{key}: '{text}' is no valid YAML value") from error
     # verl's own keys stay dotted: whether a part is new is verl's to say

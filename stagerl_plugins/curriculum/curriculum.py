@@ -94,6 +94,10 @@ class Curriculum:
             return step - self.went_back_at >= self.config.back.min_stay
         return True
 
+    def size_of(self, stage: str) -> int:
+        """How many problems belong to a stage."""
+        return int(np.count_nonzero(self._members[stage]))
+
     @property
     def previous_stage(self) -> str | None:
         names = list(self.config.stages)

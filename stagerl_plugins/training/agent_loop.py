@@ -8,9 +8,7 @@ from typing import Any
 import ray
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
 
-from stagerl_plugins.training.seeds import request_seed
-
-SAMPLING_FIELD = "stagerl_sampling"  # a prompt's field: run seed, problem id, and what its stage changes
+from stagerl_plugins.training.sampling import SAMPLING_FIELD, request_seed
 
 
 class StagedAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):

@@ -33,7 +33,7 @@ def _load() -> None:
         hydra_plugin.install()
 
     wrapt.register_post_import_hook(register_trainer, "verl.trainer.ppo.v1.trainer_sync")
-    wrapt.register_post_import_hook(register_search_path, "hydra.core.plugins")
+    wrapt.register_post_import_hook(register_search_path, "hydra")
 
 
 try:

@@ -27,11 +27,13 @@ class CheckConfiguration(Callback):
 
     def on_job_start(self, config: Any, **kwargs: Any) -> None:
         from stagerl_plugins.training.resume import nothing_left
-        from stagerl_plugins.training.verl_config import check, read
+        from stagerl_plugins.training.verl_config import build_curriculum, check, check_model, read
 
         try:
-            settings, _ = read(config)
+            settings, plugins = read(config)
             check(config, settings)
+            check_model(config)
+            build_curriculum(config, settings, plugins)
             finished = nothing_left(config, settings)
         except (UserError, PluginError) as error:
             print(f"error: {error}", file=sys.stderr, flush=True)

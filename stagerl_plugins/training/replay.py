@@ -16,7 +16,7 @@ from stagerl_plugins.training.book import Entry
 from stagerl_plugins.types import Group, Rollout, Verdict
 
 if TYPE_CHECKING:
-    from stagerl_plugins.training.trainer import StagedTrainer
+    from stagerl_plugins.training.staged_run import StagedRun
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class GatedReplayBuffer(ReplayBuffer):
         poll_interval: Seconds between two looks at the queue; verl's 2.0 is most of a small model's step.
     """
 
-    def __init__(self, trainer: StagedTrainer, poll_interval: float = 0.05, **verl_arguments: Any) -> None:
+    def __init__(self, trainer: StagedRun, poll_interval: float = 0.05, **verl_arguments: Any) -> None:
         super().__init__(**verl_arguments, poll_interval=poll_interval)
         self.trainer = trainer
 

@@ -10,7 +10,7 @@ from omegaconf import open_dict
 from stagerl_plugins.config import Stage
 
 if TYPE_CHECKING:
-    from stagerl_plugins.training.trainer import StagedTrainer
+    from stagerl_plugins.training.staged_run import StagedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Settings:
         return {"max_tokens": response_budget or self.response_budget, "temperature": self.temperature}
 
 
-def apply_stage(trainer: StagedTrainer, settings: Settings) -> None:
+def apply_stage(trainer: StagedRun, settings: Settings) -> None:
     """Make everything from the next draw on follow these settings."""
     rollout, actor = trainer.config.actor_rollout_ref.rollout, trainer.config.actor_rollout_ref.actor
     with open_dict(trainer.config):

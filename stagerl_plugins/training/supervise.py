@@ -1,16 +1,18 @@
 """Runs a command and makes sure that nothing of it stays behind, whatever happens to whom.
 
-`python -m stagerl_plugins.training.supervise COMMAND…` starts the command, and ends when it ends or when its own standard
-input closes, which happens however the parent dies. vLLM's engine and Ray's workers outlive a killed driver, so all
+`python -m stagerl_plugins.training.supervise COMMAND…` starts the command, and ends when it ends or when its own
+standard input closes, which happens however the parent dies. vLLM's engine and Ray's workers outlive a killed driver, so all
 processes that carry the run's mark in their environment are ended, not only children.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import psutil
 
@@ -51,11 +53,9 @@ def end_all(folder: str, spare: int = 0, grace: float = 5.0) -> int:
     return len(processes)
 
 
-def _quietly(action: object) -> None:
-    try:
-        action()  # type: ignore[operator]
-    except psutil.Error:
-        pass
+def _quietly(action: Callable[[], None]) -> None:
+    with contextlib.suppress(psutil.Error):
+        action()
 
 
 def main() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from stagerl_plugins.config import Config, parse
+from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, load_plugins
+from stagerl_plugins.problems import Problems, read_table
 
 AGENT_LOOP_MANAGER = "stagerl_plugins.training.agent_loop.StagedAgentLoopManager"
 REWARD_MODULE = "pkg://stagerl_plugins.training.reward_manager"
@@ -89,6 +92,35 @@ _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("trainer.del_local_ckpt_after_load", (False,), "a resume needs the checkpoint; leave it at False"),
     ("data.gen_batch_size", (None,), "stages draw exactly what a batch needs; leave it at null"),
 )
+
+
+def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> Curriculum:
+    """The curriculum on the problem files that verl is configured with, before verl has read them.
+
+    Raises:
+        UserError: A file is missing or broken, a stage has no problems, or a plugin refuses what it is given.
+    """
+    files = config.data.train_files
+    paths = [Path(str(path)).expanduser() for path in ([files] if isinstance(files, str) else files)]
+    try:
+        problems = Problems.from_table(read_table(paths))
+    except UserError as error:
+        raise UserError(f"data.train_files: {error}") from None
+    try:
+        return Curriculum(settings, problems, plugins)
+    except UserError as error:
+        raise UserError(f"stagerl.{error}") from None
+
+
+def check_model(config: DictConfig) -> None:
+    """Refuse a model path that looks like a folder and is none.
+
+    Raises:
+        UserError: The folder does not exist.
+    """
+    path = str(config.actor_rollout_ref.model.path)
+    if path.startswith(("/", "./", "../", "~")) and not Path(path).expanduser().is_dir():
+        raise UserError(f"actor_rollout_ref.model.path: no such folder: {path}")
 
 
 def adopt(config: DictConfig) -> tuple[Config, Plugins]:

@@ -1,10 +1,11 @@
-"""Seeds of single requests, so that on one machine sampled responses repeat."""
+"""What travels with a prompt to the engine, and the seeds of single requests."""
 
 from __future__ import annotations
 
 import hashlib
 
 MAX_SEED = 2**31
+SAMPLING_FIELD = "stagerl_sampling"  # a prompt's field: run seed, problem id, and what its stage changes
 
 
 def request_seed(run_seed: int, step: int, problem: str, rollout: int) -> int:
