@@ -139,6 +139,7 @@ class Reward:
     isolated = (
         True  # True: runs in a process that can be killed. False: a coroutine that only waits (a server's client)
     )
+    cpu_seconds: float | None = None  # processor time that one response may take if isolated; beyond it: timed_out
 
     async def score(self, responses: Sequence[Response]) -> list[Verdict]:
         """A verdict for each response, in order."""

@@ -1,0 +1,63 @@
+"""Build a reward and ask it: whatever it does, the answer is a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stagerl_plugins.config import parse_options
+from stagerl_plugins.plugins import Plugins
+from stagerl_plugins.protocols import Reward
+from stagerl_plugins.types import Outcome, Response, Verdict
+
+
+class WorkerSetup:
+    """The `setup` of a reward's factory: it can build children, such as a sandbox."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+
+    def build(self, kind: str, spec: Any, name: str) -> Any:
+        """The plugin of this kind that `spec` names, built.
+
+        Raises:
+            UserError: An unknown plugin or wrong options; `name` is the path of the key.
+        """
+        plugin, options = parse_options(self._plugins, kind, spec, name)
+        return self._plugins.find(kind, plugin).factory(options, self)
+
+
+async def call(reward: Reward, response: Response) -> Verdict:
+    """A reward's verdict on one response; `not_judged` with the reason if it raises or breaks the contract."""
+    try:
+        answer = await reward.score([response])
+    except Exception as error:  # noqa: BLE001  a reward must not stop what it judges
+        return Verdict.not_judged(f"raised {describe(error)}")
+    if not isinstance(answer, list | tuple):
+        return Verdict.not_judged(f"returned {answer!r:.200} instead of a list of verdicts")
+    if len(answer) != 1:
+        return Verdict.not_judged(f"returned {len(answer)} verdicts for 1 response")
+    (verdict,) = answer
+    if not isinstance(verdict, Verdict):
+        return Verdict.not_judged(f"returned {verdict!r:.200} instead of a verdict")
+    try:
+        return _plain(verdict)
+    except (TypeError, ValueError, AttributeError) as error:
+        return Verdict.not_judged(f"returned a verdict of wrong types: {describe(error)}")
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one short line."""
+    return " ".join(f"{type(error).__name__}: {error}"[:500].split()).rstrip(": ")
+
+
+def from_json(data: Mapping[str, Any]) -> Verdict:
+    """The verdict that a verdict process sent. Raises KeyError, TypeError or ValueError for anything else."""
+    return _plain(Verdict(Outcome(data["outcome"]), data["score"], data["detail"], data["parts"]))
+
+
+def _plain(verdict: Verdict) -> Verdict:
+    """The same verdict in plain Python types: NumPy's scalars, and text in place of an outcome, are taken."""
+    score = None if verdict.score is None else float(verdict.score)
+    parts = {str(name): float(value) for name, value in verdict.parts.items()}
+    return Verdict(Outcome(verdict.outcome), score, str(verdict.detail)[:2000], parts)

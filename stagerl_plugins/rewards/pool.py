@@ -1,0 +1,98 @@
+"""A pool of verdict processes: as many responses are judged at a time, and none of them can hold up the others."""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from stagerl_plugins.protocols import Spec
+from stagerl_plugins.rewards.call import describe
+from stagerl_plugins.rewards.process import DiedIdleError, StartError, VerdictProcess, Zygote
+from stagerl_plugins.types import Response, Verdict
+
+ATTEMPTS = 3  # processes that a response is offered to, should they die before they take it
+
+
+@dataclass(slots=True)
+class _Task:
+    source: str
+    response: Response
+    future: Future[Verdict] = field(default_factory=Future)
+
+
+class VerdictPool:
+    """Judges responses in processes that are started at once, and replaced when they die, hang or grow old.
+
+    Args:
+        rewards: Name and options of the reward of each data source.
+        processes: How many verdicts are made at a time.
+        seconds: Wall time for one verdict; beyond it, its process is killed and the verdict is `not_judged`.
+    """
+
+    def __init__(self, rewards: Mapping[str, Spec], processes: int, seconds: float) -> None:
+        self._seconds = seconds
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._zygote = Zygote(rewards)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"verdicts-{number}", daemon=True) for number in range(processes)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, source: str, response: Response) -> Future[Verdict]:
+        """The verdict of this data source's reward, whatever happens to the process that makes it."""
+        task = _Task(source, response)
+        with self._lock:
+            if self._closed:
+                task.future.set_result(Verdict.not_judged("the judge was closed"))
+            else:
+                self._tasks.put(task)
+        return task.future
+
+    def close(self) -> None:
+        """End all processes; verdicts that are not made yet become `not_judged`. May be called twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for _ in self._threads:
+                self._tasks.put(None)
+        self._zygote.close()
+        for thread in self._threads:
+            thread.join()
+        self._zygote.close()
+
+    def _serve(self) -> None:
+        """One thread for each process: it gives it a response, waits, and replaces it where needed."""
+        process: VerdictProcess | None = None
+        with suppress(StartError):  # told with the first verdict
+            process = self._zygote.fork()
+        while (task := self._tasks.get()) is not None:
+            if not task.future.set_running_or_notify_cancel():
+                continue
+            try:
+                message = pickle.dumps((task.source, task.response))
+                verdict, process = self._judge(process, task.source, message)
+            except Exception as error:  # noqa: BLE001  a response that cannot be pickled, a start that failed
+                verdict = Verdict.not_judged(str(error) if isinstance(error, StartError) else describe(error))
+            if self._closed and not verdict.judged:
+                verdict = Verdict.not_judged("the judge was closed")
+            task.future.set_result(verdict)
+
+    def _judge(
+        self, process: VerdictProcess | None, source: str, message: bytes
+    ) -> tuple[Verdict, VerdictProcess | None]:
+        """A verdict, and the process that made it; one that died while it was idle has cost nothing."""
+        for _ in range(ATTEMPTS):
+            if process is None or not process.alive:
+                process = self._zygote.fork()
+            with suppress(DiedIdleError):
+                return process.ask(message, self._seconds, self._zygote.cpu_seconds.get(source)), process
+        return Verdict.not_judged("verdict processes die before they take a response"), None

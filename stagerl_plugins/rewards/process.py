@@ -1,0 +1,206 @@
+"""Verdict processes from outside: start them, ask them, kill them, also while they are busy in C code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing import reduction
+from multiprocessing.connection import Connection
+
+import psutil
+
+from stagerl_plugins.protocols import Spec
+from stagerl_plugins.rewards.call import describe, from_json
+from stagerl_plugins.types import Outcome, Verdict
+
+START_SECONDS = 60.0  # processes that take longer to start are given up
+PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
+ATTEMPTS = 3  # a process may be killed while it starts
+
+
+class StartError(Exception):
+    """No verdict process could be started."""
+
+
+class DiedIdleError(Exception):
+    """A verdict process ended before it took a response."""
+
+
+class VerdictProcess:
+    """One verdict process, from outside. Not safe for threads: it belongs to one of the pool's.
+
+    Args:
+        connection: To the process.
+        pid: Its process id.
+    """
+
+    def __init__(self, connection: Connection, pid: int) -> None:
+        self._connection = connection
+        self._pid = pid
+        self._cpu = 0.0
+        self.alive = True
+
+    def ask(self, message: bytes, seconds: float, cpu_seconds: float | None) -> Verdict:
+        """Have a response judged.
+
+        Args:
+            message: Data source and response, pickled.
+            seconds: Wall time after which the process is killed and the verdict is `not_judged`.
+            cpu_seconds: Processor time after which the process is killed and the verdict is `timed_out`.
+
+        Raises:
+            DiedIdleError: The process was dead already; the response can be given to another one.
+        """
+        try:
+            self._connection.send_bytes(message)
+        except OSError as error:
+            self.kill()
+            raise DiedIdleError from error
+        deadline = time.monotonic() + seconds
+        allowed = cpu_seconds
+        while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), allowed or seconds))):
+            if time.monotonic() >= deadline:
+                self.kill()
+                return Verdict.not_judged(f"took longer than {seconds:g} s")
+            if cpu_seconds is not None:
+                used = self._cpu_now() - self._cpu
+                if used >= cpu_seconds:
+                    self.kill()
+                    detail = f"took more than {cpu_seconds:g} s of processor time"
+                    return Verdict(Outcome.TIMED_OUT, 0.0, detail)
+                allowed = max(0.02, cpu_seconds - used)
+        return self._receive()
+
+    def _receive(self) -> Verdict:
+        try:
+            answer = json.loads(self._connection.recv_bytes())
+            self._cpu = answer["cpu"]
+            if answer["last"]:
+                self._close()
+            return from_json(answer["verdict"])
+        except (EOFError, OSError):
+            self.kill()
+            return Verdict.not_judged("its verdict process died")
+        except (KeyError, TypeError, ValueError) as error:
+            self.kill()
+            return Verdict.not_judged(f"its verdict process sent nonsense: {describe(error)}")
+
+    def _cpu_now(self) -> float:
+        try:
+            times = psutil.Process(self._pid).cpu_times()
+        except psutil.Error:
+            return self._cpu
+        return float(times.user + times.system)
+
+    def kill(self) -> None:
+        """Kill the process; the one that it was forked from reaps it."""
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        self._close()
+
+    def _close(self) -> None:
+        self.alive = False
+        self._connection.close()
+
+
+class Zygote:
+    """The process that verdict processes are forked from, started when first needed and again after it died.
+
+    Args:
+        rewards: Name and options of the reward of each data source.
+    """
+
+    def __init__(self, rewards: Mapping[str, Spec]) -> None:
+        self._rewards = rewards
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: Connection | None = None
+        self._closed = False
+        self._failed: tuple[float, str] | None = None
+        self.cpu_seconds: dict[str, float | None] = {}
+
+    def fork(self) -> VerdictProcess:
+        """A new verdict process, ready for work. It lives no longer than the thread that first called this.
+
+        Raises:
+            StartError: It cannot be started, or could not a short time ago.
+        """
+        with self._lock:
+            if self._failed and time.monotonic() - self._failed[0] < PAUSE_SECONDS:
+                raise StartError(self._failed[1])
+            reason: BaseException | None = None
+            for _ in range(ATTEMPTS):
+                if self._closed:
+                    raise StartError("the judge was closed")
+                try:
+                    if self._process is None or self._process.poll() is not None:
+                        self._start()
+                    return self._fork()
+                except TimeoutError as error:
+                    reason = error
+                    break
+                except (OSError, EOFError, ValueError) as error:
+                    reason = error
+                    self._wait(0.2)  # it may be ending, or have lost only the one that it had forked
+            self._stop()
+            assert reason is not None
+            self._failed = time.monotonic(), f"verdict processes cannot be started: {describe(reason)}"
+            raise StartError(self._failed[1]) from reason
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "stagerl_plugins.rewards.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # what a reward prints must not mix with a command's results
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+            )
+        self._control = Connection(ours.detach())
+        self._control.send(self._rewards)
+        self.cpu_seconds = json.loads(_receive_within(self._control, START_SECONDS))
+
+    def _fork(self) -> VerdictProcess:
+        assert self._control is not None
+        assert self._process is not None
+        ours, theirs = socket.socketpair()
+        bound = struct.pack("ll", int(START_SECONDS), 0)  # a stopped process must not hold us for ever
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
+        with theirs:
+            reduction.send_handle(self._control, theirs.fileno(), self._process.pid)
+        connection = Connection(ours.detach())
+        return VerdictProcess(connection, json.loads(_receive_within(connection, START_SECONDS)))
+
+    def close(self) -> None:
+        """End it and every verdict process. Called twice, in case one was being started meanwhile."""
+        self._closed = True
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()  # it kills and reaps its own, then ends
+            self._wait(5)
+            self._process.kill()
+            self._process.wait()
+
+    def _wait(self, seconds: float) -> None:
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+
+
+def _receive_within(connection: Connection, seconds: float) -> bytes:
+    if not connection.poll(seconds):
+        raise TimeoutError(f"no sign of life within {seconds:g} s")
+    return connection.recv_bytes()

@@ -1,0 +1,172 @@
+"""Verdict processes from inside.
+
+`python -m stagerl_plugins.rewards.worker DESCRIPTOR` is the process that the others are forked from: it loads the
+plugins and builds the rewards once, so that a verdict process that was killed is replaced within milliseconds. It runs
+no reward itself and so always answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import json
+import os
+import pickle
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from multiprocessing import reduction
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn
+
+import psutil
+
+from stagerl_plugins.plugins import Plugins, load_plugins
+from stagerl_plugins.protocols import Reward
+from stagerl_plugins.rewards.call import WorkerSetup, call, describe
+from stagerl_plugins.types import Verdict
+
+RESPONSES = 5000  # after so many a process is replaced, whatever its rewards have leaked
+GROWTH_MB = 512  # it is replaced after it held so much more memory than at its start,
+MEMORY_MB = 2048  # and can never get so much more
+_PR_SET_PDEATHSIG = 1
+
+Built = dict[str, Reward | str]  # for each data source its reward, or why that could not be built
+
+
+def main(descriptor: int) -> None:
+    """Fork a verdict process for each connection that comes in; end, and them all, with the process that asked.
+
+    First message in: the rewards by data source, pickled. First out: for each data source the processor time that a
+    response may take, as JSON. Then file descriptors come in.
+    """
+    _die_with_parent(signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; who closes us decides
+    control = Connection(descriptor)
+    rewards = control.recv()
+    plugins = load_plugins("skip", report=lambda line: print(line, file=sys.stderr))
+    built = build_all(rewards, plugins)
+    control.send_bytes(json.dumps({source: getattr(r, "cpu_seconds", None) for source, r in built.items()}).encode())
+    gc.freeze()  # the collector must not touch, and so copy, the pages that the processes share
+
+    children: set[int] = set()
+
+    def reap(*_: object) -> None:
+        while children:
+            pid, _status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            children.discard(pid)
+
+    signal.signal(signal.SIGCHLD, reap)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        while True:
+            connection = Connection(reduction.recv_handle(control))
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+            pid = os.fork()
+            if pid == 0:
+                control.close()
+                _verdict_process(connection, rewards, plugins)
+            children.add(pid)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGTERM})
+            connection.close()
+    except EOFError:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def build_all(rewards: Mapping[str, Any], plugins: Plugins) -> Built:
+    """Build the reward of each data source; what goes wrong with one leaves the others alone."""
+    setup = WorkerSetup(plugins)
+    built: Built = {}
+    for source, spec in rewards.items():
+        try:
+            built[source] = setup.build("reward", spec, f"rewards.{source}")
+        except Exception as error:  # noqa: BLE001  told with each verdict of this reward
+            built[source] = f"cannot be built: {describe(error)}"
+    return built
+
+
+def _verdict_process(connection: Connection, rewards: Mapping[str, Any], plugins: Plugins) -> NoReturn:
+    """The life of a forked process; it never returns into the code that it was forked from."""
+    status = 1
+    try:
+        _die_with_parent(signal.SIGKILL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGTERM})
+        built = build_all(rewards, plugins)
+        _bound_memory()
+        _answer(connection, built)
+        status = 0
+    except BrokenPipeError:
+        pass  # nobody waits for us any more
+    except Exception:  # noqa: BLE001
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _answer(connection: Connection, built: Built) -> None:
+    """Answer each message with a verdict, the processor time used so far, and whether this was the last one."""
+    peak = _peak_memory_mb()
+    connection.send_bytes(json.dumps(os.getpid()).encode())
+    with asyncio.Runner() as runner:
+        for count in range(1, RESPONSES + 1):
+            try:
+                message = connection.recv_bytes()
+            except EOFError:
+                return
+            verdict = _verdict(runner, built, message)
+            last = count == RESPONSES or _peak_memory_mb() - peak > GROWTH_MB
+            answer = {"verdict": asdict(verdict), "cpu": time.process_time(), "last": last}
+            connection.send_bytes(json.dumps(answer).encode())
+            if last:
+                return
+
+
+def _verdict(runner: asyncio.Runner, built: Built, message: bytes) -> Verdict:
+    try:
+        source, response = pickle.loads(message)  # noqa: S301  from the process that started us
+        reward = built[source]
+        if isinstance(reward, str):
+            return Verdict.not_judged(reward)
+        return runner.run(call(reward, response))
+    except BaseException as error:  # noqa: BLE001  SystemExit, too, costs one verdict and not the process
+        return Verdict.not_judged(f"raised {describe(error)}")
+
+
+def _die_with_parent(with_signal: int) -> None:
+    """Have the kernel send us this signal when the thread that started us ends, however it ends (Linux only)."""
+    parent = os.getppid()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(with_signal))
+    if os.getppid() != parent:
+        os.kill(os.getpid(), with_signal)
+
+
+def _bound_memory() -> None:
+    bound = psutil.Process().memory_info().vms + MEMORY_MB * 2**20
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or bound < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
+
+
+def _peak_memory_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

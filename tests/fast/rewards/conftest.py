@@ -1,0 +1,24 @@
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stagerl_plugins.plugins import Plugins, load_plugins
+
+
+@pytest.fixture(scope="session")
+def plugins() -> Iterator[Plugins]:
+    """All plugins, those of a third-party package among them."""
+    folder = str(Path(__file__).parent / "plugins")
+    sys.path.insert(0, folder)
+    yield load_plugins()
+    sys.path.remove(folder)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_left() -> Iterator[None]:
+    """Every file of tests ends without a process of its own, zombies included."""
+    yield
+    assert not psutil.Process().children(recursive=True)

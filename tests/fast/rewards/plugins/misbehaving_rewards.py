@@ -1,0 +1,117 @@
+"""A third-party package whose rewards do everything that a reward must not do, one thing for each `how`."""
+
+import asyncio
+import ctypes
+import os
+import sys
+import time
+
+from stagerl_plugins import Options, Outcome, Reward, Verdict, hookimpl
+
+stagerl_contract = 1
+FINE = Verdict(Outcome.CORRECT, 1.0, "fine")
+
+
+class HowOptions(Options):
+    how: str = "fine"
+    cpu_seconds: float | None = None
+
+
+def fine():
+    print("a reward that prints")
+    return [FINE]
+
+
+def raise_an_error():
+    raise KeyError("no such thing")
+
+
+def leave():
+    sys.exit(0)
+
+
+def exit_without_a_word():
+    os._exit(0)
+
+
+def crash():
+    ctypes.string_at(0)
+
+
+def hang():
+    while True:
+        time.sleep(0.01)
+
+
+def spin():
+    while True:
+        pass
+
+
+def spin_in_c():
+    sum(range(10**13))  # never looks at a signal
+
+
+def eat_memory():
+    return [bytearray(10**10)]
+
+
+def nan():
+    return [Verdict(Outcome.CORRECT, float("nan"))]
+
+
+def verdict_of_text():
+    return [Verdict("splendid", 1.0)]
+
+
+def leak():
+    leaked.append(b"x" * 700_000_000)
+    return process_id()
+
+
+def process_id():
+    return [Verdict(Outcome.CORRECT, 1.0, str(os.getpid()))]
+
+
+leaked = []
+returns = {"text": "1.0", "seven": 7, "none": None, "too_few": [], "too_many": [FINE, FINE], "numbers": [1.0]}
+
+
+class Misbehaving(Reward):
+    """Does what its option `how` says."""
+
+    def __init__(self, options, setup):
+        self.cpu_seconds = options.cpu_seconds
+        self.how = options.how
+        if self.how == "unbuildable":
+            raise RuntimeError("no licence")
+
+    async def score(self, responses):
+        how = self.how if self.how != "as_told" else responses[0].text
+        return returns[how] if how in returns else globals()[how]()
+
+
+class Remote(Reward):
+    """Stands for a server's client: it only waits."""
+
+    isolated = False
+
+    def __init__(self, options, setup):
+        self.how = options.how
+
+    async def score(self, responses):
+        if self.how == "wait":
+            while True:
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    continue
+        if self.how == "refuse":
+            return [Verdict.not_judged("server down")]
+        return returns.get(self.how, [FINE])
+
+
+@hookimpl
+def register_rewards(register):
+    register("misbehaving", Misbehaving, options=HowOptions)
+    register("remote", Remote, options=HowOptions)

@@ -1,0 +1,142 @@
+"""The verdict processes themselves: replaced when they die or grow, gone when their owner is."""
+
+import asyncio
+import gc
+import random
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stagerl_plugins import Outcome, Response, Verdict
+from stagerl_plugins.config import Judging
+from stagerl_plugins.plugins import Plugins
+from stagerl_plugins.rewards.judge import Judge
+
+REWARDS = {"default": {"misbehaving": {"how": "as_told"}}}
+
+
+def ask(judge: Judge, *texts: str) -> list[Verdict]:
+    return asyncio.run(judge.judge_all([Response(text, "") for text in texts]))
+
+
+def forker() -> psutil.Process:
+    (process,) = psutil.Process().children()
+    return process
+
+
+def end(process: psutil.Process) -> None:
+    family = [process, *process.children()]
+    process.kill()
+    assert not psutil.wait_procs(family, timeout=10)[1]
+
+
+def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> None:
+    with Judge(REWARDS, plugins, Judging(processes=1, seconds=5)) as judge:
+        first, second = ask(judge, "process_id", "process_id")
+        assert first == second
+
+        end(psutil.Process(int(first.detail)))  # while it waits
+        third, fourth = ask(judge, "leak", "process_id")
+        assert third.outcome is Outcome.CORRECT
+        assert len({first.detail, third.detail, fourth.detail}) == 3  # it was replaced because it had grown
+
+        end(forker())  # takes its children with it
+        assert ask(judge, "process_id")[0].outcome is Outcome.CORRECT
+        assert not judge.failures
+
+
+def test_a_kill_costs_only_what_was_being_judged(plugins: Plugins) -> None:
+    async def judge_and_kill(kill_the_forker: bool) -> list[Verdict]:
+        verdicts = asyncio.gather(*(judge.judge(Response(rf"\boxed{{{n}^2}}", "49")) for n in range(40)))
+        await asyncio.sleep(random.random() * 0.05)
+        forker().kill() if kill_the_forker else random.choice(forker().children()).kill()
+        return await verdicts
+
+    with Judge({"default": "math"}, plugins, Judging(processes=2, seconds=60)) as judge:
+        asyncio.run(judge.judge_all([Response("", "49")] * 20))
+        for kill_the_forker in (False, False, True, False, False):
+            verdicts = asyncio.run(judge_and_kill(kill_the_forker))
+            lost = [verdict.detail for verdict in verdicts if not verdict.judged]
+            assert len(lost) <= (2 if kill_the_forker else 1)
+            assert all(detail.endswith(": its verdict process died") for detail in lost)
+            right = [Outcome.CORRECT if n == 7 else Outcome.WRONG for n in range(40)]
+            assert all(v.outcome is outcome for v, outcome in zip(verdicts, right, strict=True) if v.judged)
+
+
+def test_closing_ends_everything_at_once_also_what_is_busy(plugins: Plugins) -> None:
+    judge = Judge(REWARDS, plugins, Judging(processes=2, seconds=60))
+    ask(judge, "fine")
+    running: list[Verdict] = []
+    thread = threading.Thread(target=lambda: running.extend(ask(judge, *["spin_in_c"] * 5)))
+    thread.start()
+    time.sleep(0.2)
+    processes = psutil.Process().children(recursive=True)
+    assert len(processes) == 3
+    began = time.monotonic()
+    judge.close()
+    judge.close()
+    thread.join()
+    assert time.monotonic() - began < 1.0
+    assert [verdict.detail.rpartition(": ")[2] for verdict in running] == ["the judge was closed"] * 5
+    assert not any(process.is_running() for process in processes)
+    assert ask(judge, "fine")[0].detail.endswith("the judge was closed")
+
+
+def test_a_judge_that_is_forgotten_closes_itself(plugins: Plugins) -> None:
+    judge = Judge(REWARDS, plugins, Judging())
+    ask(judge, "fine")
+    del judge
+    gc.collect()
+    assert not psutil.Process().children()
+
+
+SCRIPT = """
+    import asyncio, os, psutil, threading, sys
+    print("script runs")
+    sys.path.insert(0, {folder!r})
+    from stagerl_plugins import Response
+    from stagerl_plugins.config import Judging
+    from stagerl_plugins.plugins import load_plugins
+    from stagerl_plugins.rewards.judge import Judge
+    judge = Judge({rewards!r}, load_plugins(), Judging(processes=2, seconds=60))
+    ask = lambda text: asyncio.run(judge.judge(Response(text, "")))
+    print(ask("fine").detail)
+    if {busy}:
+        for _ in range(2):
+            threading.Thread(target=ask, args=["spin_in_c"], daemon=True).start()
+        import time; time.sleep(0.3)
+    print(*[child.pid for child in psutil.Process().children(recursive=True)], flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM", "return"])
+def test_processes_die_with_their_parent_however_it_ends(tmp_path: Path, end: str) -> None:
+    """A script without `if __name__ == "__main__"`: it is run once, and what a reward prints is not its output."""
+    script = tmp_path / "script.py"
+    folder = str(Path(__file__).parent / "plugins")
+    script.write_text(textwrap.dedent(SCRIPT.format(folder=folder, rewards=REWARDS, busy=end != "return")))
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        assert [parent.stdout.readline(), parent.stdout.readline()] == ["script runs\n", "fine\n"]
+        children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        assert len(children) == 3
+        if end == "SIGKILL":
+            parent.kill()
+        elif end == "SIGTERM":
+            parent.terminate()
+        parent.communicate()
+    _, alive = psutil.wait_procs(children, timeout=3)
+    assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
