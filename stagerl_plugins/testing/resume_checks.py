@@ -21,7 +21,7 @@ NewRun = Callable[[Problems], SimulatedRun]
 def check_resume(registration: Registration, new_run: NewRun, problems: Problems) -> None:
     """Kill and resume simulated runs; each must repeat the undisturbed one, step by step.
 
-    They are killed at each step; every third goes on to the end; a last one finds its data set changed.
+    They are killed at each step; every sixth goes on to the end; a last one finds its data set changed.
 
     Raises:
         ContractError: A resumed run differs, or the plugin's state cannot be saved.
@@ -34,7 +34,7 @@ def check_resume(registration: Registration, new_run: NewRun, problems: Problems
             _save(registration, run, folder / str(run.step))
         for kill in range(1, len(expected)):
             run = _resumed(new_run(problems), folder / str(kill))
-            for wanted in expected[kill : None if kill % 3 == 0 else kill + 2]:
+            for wanted in expected[kill : None if kill % 6 == 0 else kill + 1]:
                 _compare(registration, wanted, run.run_step(), f"step {kill}")
         run = _resumed(new_run(_with_other_rows(problems)), folder / str(len(expected) // 2))
         while run.run_step() is not None:

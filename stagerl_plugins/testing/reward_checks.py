@@ -45,7 +45,8 @@ def check_reward(
     together = _verdicts(registration, reward, responses, "all at once")
     for what, (one,), other in zip(texts, alone, together, strict=True):
         if (one.outcome, one.score) != (other.outcome, other.score):
-            raise ContractError(f"{registration}: {what} is {one.outcome} alone but {other.outcome} among others")
+            shown = f"{one.outcome} with {one.score} alone but {other.outcome} with {other.score} among others"
+            raise ContractError(f"{registration}: {what} is {shown}: judge each response by itself")
     _verdicts(registration, reward, [], "no response at all")
 
 

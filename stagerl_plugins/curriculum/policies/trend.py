@@ -1,8 +1,8 @@
-"""Robust statistics of a short series: its trend, and its noise."""
+"""The trend of a series, by robust statistics."""
 
 from __future__ import annotations
 
-from math import sqrt
+from math import ceil, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -25,10 +25,26 @@ def p_slower(values: FloatArray, pace: float) -> float:
         pace: Gain from one value to the next.
     """
     n = len(values)
-    earlier, later = np.triu_indices(n, 1)
     residual = values - pace * np.arange(n)
-    score = float(np.sign(residual[later] - residual[earlier]).sum())
+    score = float(np.triu(np.sign(residual[None, :] - residual[:, None])).sum())
     return NormalDist().cdf((score + 1) / sqrt(n * (n - 1) * (2 * n + 5) / 18))
+
+
+def values_to_tell(noise: float, pace: float, alpha: float) -> int:
+    """How many values it takes to tell a flat series from one that gains `pace` a value.
+
+    The slope of n values with independent noise of standard deviation s has standard deviation s * sqrt(12 / n^3). It
+    takes 1 + z_(1 - alpha) of these for a flat series to have p <= alpha in five of six cases:
+
+        n = (12 * ((1 + z_(1 - alpha)) * s / pace)^2)^(1/3)
+
+    Args:
+        noise: Standard deviation s of a value.
+        pace: Gain from one value to the next, above 0.
+        alpha: Bound on p.
+    """
+    z = NormalDist().inv_cdf(1 - alpha)
+    return ceil((12 * ((1 + z) * noise / pace) ** 2) ** (1 / 3))
 
 
 def theil_sen_slope(values: FloatArray) -> float:

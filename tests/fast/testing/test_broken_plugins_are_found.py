@@ -1,0 +1,314 @@
+"""Each contract test finds the fault that it is there for."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+from stagerl_plugins.hookspecs import hookimpl
+from stagerl_plugins.plugins import KINDS, Options, load_plugins
+from stagerl_plugins.protocols import DifficultyMetric, Gate, Reward, Sampler, StagePolicy
+from stagerl_plugins.testing import ContractError, check_plugin
+from stagerl_plugins.types import Admission, Decision, Estimate, Move, Outcome, PromptRequest, Verdict
+
+
+def check(kind, factory, options=None):
+    def register_it(register):
+        register("broken", factory, options)
+
+    module = ModuleType("broken")
+    module.stagerl_contract = 1
+    setattr(module, KINDS[kind], hookimpl(register_it))
+    plugins = load_plugins()
+    plugins.add(module, "broken-package", "1.0")
+    check_plugin(kind, "broken", plugins=plugins)
+
+
+class Draws(Sampler):
+    """A good sampler; the faults are in its children."""
+
+    def __init__(self, options, setup):
+        self.setup, self.rng, self.count = setup, setup.rng, 0
+
+    def draw(self, context, count):
+        return [PromptRequest(int(i)) for i in self.rng.permutation(context.pool.indices)[:count]]
+
+
+class Decides(StagePolicy):
+    """A good stage policy; the faults are in its children."""
+
+    def __init__(self, options, setup):
+        self.steps = 0
+
+    def observe(self, record):
+        self.steps += 1
+
+    def decide(self, context):
+        return Decision(Move.ADVANCE if self.steps % 5 == 4 else Move.STAY, "", {"steps": self.steps})
+
+    def state_dict(self):
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state):
+        self.steps = state["steps"]
+
+
+class Estimates(DifficultyMetric):
+    """A good difficulty metric; the faults are in its children."""
+
+    def __init__(self, options, setup):
+        self.seen = setup.column("seen", 0)
+
+    def observe(self, record):
+        for group, _ in record.groups:
+            self.seen[group.index] += 1
+
+    def estimate(self, indices):
+        mean = 1 / (1 + self.seen[indices])
+        return Estimate(mean, mean * 0.5, mean)
+
+
+class Judges(Reward):
+    """A good reward; the faults are in its children."""
+
+    def __init__(self, options, setup):
+        pass
+
+    async def score(self, responses):
+        return [self.verdict(response) for response in responses]
+
+    def verdict(self, response):
+        return Verdict(Outcome.WRONG, 0.0)
+
+
+class Admits(Gate):
+    """A good gate; the fault is in its child."""
+
+    def __init__(self, options, setup):
+        pass
+
+    def admit(self, context, group):
+        return Admission(len(group.scores) > 2, "few")
+
+
+@pytest.mark.parametrize(
+    ("kind", "factory"),
+    [
+        ("sampler", Draws),
+        ("stage_policy", Decides),
+        ("difficulty_metric", Estimates),
+        ("reward", Judges),
+        ("gate", Admits),
+    ],
+)
+def test_the_good_ones_pass(kind, factory):
+    check(kind, factory)
+
+
+class DrawsTwice(Draws):
+    def draw(self, context, count):
+        return [PromptRequest(int(context.pool.indices[0]))] * count
+
+
+class DrawsTooMany(Draws):
+    def draw(self, context, count):
+        return super().draw(context, count + 1)
+
+
+class DrawsNothing(Draws):
+    def draw(self, context, count):
+        return []
+
+
+class DrawsFromElsewhere(Draws):
+    def draw(self, context, count):
+        return [PromptRequest(index) for index in range(count)]
+
+
+class DrawsWithItsOwnDice(Draws):
+    def draw(self, context, count):
+        self.rng = np.random.default_rng()
+        return super().draw(context, count)
+
+
+class ForgetsWhereItWas(Draws):
+    def draw(self, context, count):
+        self.count += 1
+        chosen = np.roll(context.pool.indices, self.count * 5)[:count]
+        return [PromptRequest(int(index)) for index in chosen]
+
+
+class KeepsRowsInItsState(ForgetsWhereItWas):
+    """Its state fits the problems as they were, and no others."""
+
+    def __init__(self, options, setup):
+        super().__init__(options, setup)
+        self.ids = list(setup.problems.ids)
+
+    def state_dict(self):
+        return {"count": self.count, "ids": self.ids}
+
+    def load_state_dict(self, state):
+        if state["ids"] != self.ids:
+            raise ValueError("other problems")
+        self.count = state["count"]
+
+
+class KeepsASet(Draws):
+    def state_dict(self):
+        return {"seen": {1, 2}}
+
+
+class MeasuresNothing(Draws):
+    def metrics(self):
+        return {"share": float("nan")}
+
+
+class CountsQuestions(Decides):
+    def decide(self, context):
+        self.steps += 1
+        return super().decide(context)
+
+
+class CountsQuestionsInSilence(Decides):
+    def __init__(self, options, setup):
+        super().__init__(options, setup)
+        self.questions = setup.column("questions", 0)
+
+    def decide(self, context):
+        self.questions[0] += 1
+        return super().decide(context)
+
+
+class SaysYes(Decides):
+    def decide(self, context):
+        return True
+
+
+class ForgetsItsSteps(Decides):
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+class CountsSilentlyForAWhile(ForgetsItsSteps):
+    """What it forgets shows many steps later."""
+
+    def decide(self, context):
+        return Decision(Move.ADVANCE if self.steps >= 9 else Move.STAY)
+
+
+class EstimatesOne(Estimates):
+    def estimate(self, indices):
+        return Estimate(np.array([0.5]), np.array([0.5]), np.array([0.5]))
+
+
+class EstimatesTooMuch(Estimates):
+    def estimate(self, indices):
+        mean = 1.5 * np.ones(len(indices))
+        return Estimate(mean, mean, mean)
+
+
+class AdmitsTrue(Admits):
+    def admit(self, context, group):
+        return True
+
+
+class RaisesForEmpty(Judges):
+    def verdict(self, response):
+        return Verdict(Outcome.WRONG, 0.0, response.text.split()[0][:10])
+
+
+class JudgesFewer(Judges):
+    async def score(self, responses):
+        return (await super().score(responses))[:3]
+
+
+class JudgesNumbers(Judges):
+    async def score(self, responses):
+        return [0.0 for _ in responses]
+
+
+class JudgesByCompany(Judges):
+    async def score(self, responses):
+        return [Verdict(Outcome.WRONG, float(len(responses))) for _ in responses]
+
+
+@pytest.mark.parametrize(
+    ("kind", "factory", "message"),
+    [
+        ("sampler", DrawsTwice, "a problem twice"),
+        ("sampler", DrawsTooMany, "at most 1 were asked"),
+        ("sampler", DrawsNothing, "draw returned nothing"),
+        ("sampler", DrawsFromElsewhere, "not in the pool"),
+        ("sampler", DrawsWithItsOwnDice, "all random numbers must come from setup.rng"),
+        ("sampler", ForgetsWhereItWas, "state_dict must hold all"),
+        ("sampler", KeepsRowsInItsState, "other problems"),
+        ("sampler", KeepsASet, "only JSON values and NumPy arrays can be saved"),
+        ("sampler", MeasuresNothing, "metrics must be finite"),
+        ("stage_policy", CountsQuestions, "decide must be pure"),
+        ("stage_policy", CountsQuestionsInSilence, "must change no state"),
+        ("stage_policy", SaysYes, "must return a Decision"),
+        ("stage_policy", ForgetsItsSteps, "state_dict must hold all"),
+        ("stage_policy", CountsSilentlyForAWhile, "state_dict must hold all"),
+        ("difficulty_metric", EstimatesOne, "a value for each"),
+        ("difficulty_metric", EstimatesTooMuch, "0 <= low <= mean <= high <= 1"),
+        ("gate", AdmitsTrue, "must return an Admission"),
+        ("reward", RaisesForEmpty, "score raised for an empty response"),
+        ("reward", JudgesFewer, "must return a list of"),
+        ("reward", JudgesNumbers, "must return verdicts"),
+        ("reward", JudgesByCompany, "wrong with 1.0 alone but wrong with 12.0 among others"),
+    ],
+)
+def test_a_fault_is_found_and_named(kind, factory, message):
+    with pytest.raises(ContractError) as failure:
+        check(kind, factory)
+    assert message in str(failure.value)
+    assert "broken-package 1.0" in str(failure.value)
+
+
+class Loose(BaseModel):
+    size: int = 1
+
+
+class Untyped(Options):
+    size: str | int | float | list | dict | object = 1
+
+
+def test_options_that_take_unknown_keys_are_found():
+    with pytest.raises(ContractError, match="no_such_option"):
+        check("sampler", Draws, Loose)
+
+
+def test_options_that_take_anything_are_found():
+    with pytest.raises(ContractError, match="'size': declare its type"):
+        check("sampler", Draws, Untyped)
+
+
+def test_options_that_say_any_are_left_alone():
+    check("sampler", Draws, Free)
+
+
+class Free(Options):
+    size: Any = 1
+
+
+def test_options_that_cannot_travel_are_found():
+    class Local(Options):
+        size: int = 1
+
+    with pytest.raises(ContractError, match="cannot be sent to another process"):
+        check("sampler", Draws, Local)
+
+
+def test_a_plugin_without_docstring_is_found():
+    class Silent(Draws):
+        pass
+
+    Silent.__doc__ = ""
+    with pytest.raises(ContractError, match="needs a docstring"):
+        check("sampler", lambda options, setup: Silent(options, setup))

@@ -1,0 +1,46 @@
+"""Every registered built-in passes the contract tests that a plugin author runs."""
+
+import json
+
+import pytest
+
+from stagerl_plugins.plugins import load_plugins
+from stagerl_plugins.testing import check_plugin
+
+PLUGINS = load_plugins()
+
+# options that let a plugin work, or decide, within the 26 steps of a simulated run
+OPTIONS = {
+    "plateau": {"window": 8, "min_gain": 0.2, "alpha": 0.2, "patience": 2},
+    "fixed_steps": {"steps": 3},
+    "pass_rate_threshold": {"threshold": 0.3, "window": 3},
+    "validation_drop": {"window": 1, "alpha": 0.05},
+    "any_of": {"policies": ["validation_drop", {"fixed_steps": {"steps": 4}}]},
+    "all_of": {"policies": [{"pass_rate_threshold": {"threshold": 0.3, "window": 3}}, {"fixed_steps": {"steps": 4}}]},
+    "greso": {"inner": {"mopps": {"candidates": 2}}, "p_easy": 0.2},
+    "pass_rate": {"grader": "sim"},
+}
+GROUND_TRUTHS = {"code": json.dumps({"inputs": ["1\n"], "outputs": ["2\n"]})}
+OURS = [(r.kind, r.name) for r in PLUGINS.registrations.values() if r.distribution == "stagerl-plugins"]
+
+
+def a_verl_function(tmp_path):
+    file = tmp_path / "score.py"
+    file.write_text("def compute_score(data_source, solution_str, ground_truth, extra_info):\n    return 1.0\n")
+    return {"path": str(file)}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in OURS if kind != "sandbox"])
+def test_contract(kind, name, tmp_path):
+    options = a_verl_function(tmp_path) if name == "verl_function" else OPTIONS.get(name)
+    check_plugin(kind, name, options, plugins=PLUGINS, ground_truth=GROUND_TRUTHS.get(name, "42"))
+
+
+@pytest.mark.parametrize("name", [name for kind, name in OURS if kind == "sandbox" and name == "local"])
+def test_contract_of_the_sandbox_that_needs_no_service(name):
+    check_plugin("sandbox", name, plugins=PLUGINS)
+
+
+def test_there_are_built_ins_of_every_kind_that_lives_in_the_curriculum():
+    kinds = {kind for kind, _ in OURS}
+    assert {"sampler", "gate", "stage_policy", "difficulty_metric"} <= kinds
