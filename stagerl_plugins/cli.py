@@ -44,6 +44,79 @@ def main() -> None:
 
 
 @main.command()
+@click.argument("model")
+@click.argument("problems", type=click.Path(path_type=Path))
+@click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Parquet file to write.")
+@click.option("--grader", required=True, metavar="NAME", help="Name of the model in columns and level rules.")
+@click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Rollouts for each problem.")
+@click.option("--temperature", default=1.0, show_default=True, type=click.FloatRange(0), help="0 is greedy.")
+@click.option("--top-p", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Nucleus.")
+@click.option("--max-tokens", default=4096, show_default=True, type=click.IntRange(1), help="Budget of a response.")
+@click.option("--seed", default=0, show_default=True, help="Seeds every rollout.")
+@click.option(
+    "--batch-size",
+    default=128,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Problems generated together; a killed grading loses at most one batch.",
+)
+@click.option(
+    "--reward",
+    "rewards",
+    multiple=True,
+    metavar="[SOURCE=]SPEC",
+    help="A reward's name, or {name: options}; with SOURCE= for one data source alone.  [default: math]",
+)
+@click.option("--judge-seconds", default=30.0, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--judge-processes", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--device", type=click.Choice(["cpu"]), help="Insist on vLLM for CPUs; else the installed one is used.")
+@click.option(
+    "--engine", multiple=True, metavar="KEY=VALUE", help="Argument of vllm.LLM, as gpu_memory_utilization=0.8."
+)
+@click.option("--rollouts", metavar="FILE", type=click.Path(path_type=Path), help="Parquet file for all responses.")
+def grade(
+    model: str,
+    problems: Path,
+    out: Path,
+    rewards: tuple[str, ...],
+    judge_seconds: float,
+    judge_processes: int,
+    engine: tuple[str, ...],
+    rollouts: Path | None,
+    **sampling: Any,
+) -> None:
+    """Measure a model's pass rates on problems, with vLLM.
+
+    MODEL is a Hugging Face folder or name with a chat template. PROBLEMS is a parquet or JSONL file with verl's
+    columns, or with `problem` (or `question`) and `answer`. FILE gets all columns of PROBLEMS and, for the grader p15,
+    pass_rate_p15, samples_p15, successes_p15, response_length_p15 and truncated_p15. Columns of other graders stay;
+    FILE may be PROBLEMS itself, to add another grader.
+
+    Finished batches lie in FILE.partial: a killed call goes on when it is repeated, and ends with the same result.
+
+    \b
+    Example:
+        stagerl grade Qwen/Qwen2.5-1.5B-Instruct problems.parquet --grader p15 --samples 16 --out graded.parquet
+    """
+    from stagerl_plugins.config import Judging, override
+    from stagerl_plugins.grading.grade import grade as run
+    from stagerl_plugins.grading.options import GradeOptions, parse_rewards
+    from stagerl_plugins.grading.summary import summary_table
+    from stagerl_plugins.plugins import load_plugins
+
+    arguments: dict[str, Any] = {}
+    for assignment in engine:
+        override(arguments, assignment)
+    if rewards:
+        sampling["rewards"] = parse_rewards(rewards)
+    options = GradeOptions(model, engine=arguments, **sampling)
+    judging = Judging(seconds=judge_seconds, processes=judge_processes)
+    graded = run(problems, out, options, load_plugins(), judging, rollouts)
+    _print(summary_table(graded.table, options.grader, graded.outcomes))
+    click.echo(f"pass rates of {options.grader} are in {out}", err=True)
+
+
+@main.command()
 @click.argument("graded", metavar="IN", type=click.Path(path_type=Path))
 @click.option("--rules", "rules_source", metavar="FILE|paper", required=True, help="Rules file, or one that we ship.")
 @click.option("--out", "folder", metavar="DIR", required=True, type=click.Path(path_type=Path), help="Where to write.")
@@ -77,6 +150,55 @@ def levels(graded: Path, rules_source: str, folder: Path) -> None:
     report = write_levels(read_problems(graded), rules, folder)
     _print(*level_tables(report))
     click.echo(f"{report['problems']} problems; levels are in {folder}", err=True)
+
+
+@main.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--dry-run", is_flag=True, help="Validate everything, print the stage plan, start nothing.")
+@click.option("--print-command", is_flag=True, help="Print the equal verl command, start nothing.")
+@click.option("--accept-change", "accepted", multiple=True, metavar="KEY", help="Let KEY differ in a resumed run.")
+def train(
+    config: Path, assignments: tuple[str, ...], dry_run: bool, print_command: bool, accepted: tuple[str, ...]
+) -> None:
+    """Train through all stages of a configuration file, or go on where the last start was cut off.
+
+    CONFIG is a YAML file; KEY=VALUE overrides one of its keys, as in stages.easy.max_steps=10. The run writes to
+    runs/NAME. The same command resumes from the last whole checkpoint.
+
+    \b
+    Example:
+        stagerl train two_stage.yaml seed=1 verl.trainer.save_freq=10
+    """
+    from stagerl_plugins.training import console
+    from stagerl_plugins.training.launch import prepare
+
+    launch = prepare(config, assignments, accepted)
+    if print_command:
+        click.echo(launch.shown())
+    if dry_run:
+        _print(*console.show_plan(launch))
+    if not (print_command or dry_run):
+        raise SystemExit(console.train(launch, click.echo, console.notice))
+
+
+@main.command()
+@click.argument("run", metavar="RUN[@STEP]")
+@click.argument("out", type=click.Path(path_type=Path))
+def export(run: str, out: Path) -> None:
+    """Write a run's weights as a Hugging Face folder.
+
+    RUN is a name below runs/, or a folder; without @STEP the newest whole checkpoint is taken.
+
+    \b
+    Example:
+        stagerl export quickstart@40 exported/
+    """
+    from stagerl_plugins.training.console import find_run
+    from stagerl_plugins.training.export import export as write
+
+    folder, step = find_run(run)
+    click.echo(f"step {write(folder, step, out)} of {folder} is in {out}", err=True)
 
 
 @main.command()
