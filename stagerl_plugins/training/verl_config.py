@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,28 @@ def adopt(config: DictConfig) -> tuple[Config, Plugins]:
             config.actor_rollout_ref.rollout.calculate_log_probs = False
         config.stagerl.rewards = settings.rewards
     return settings, plugins
+
+
+def check_all(config: DictConfig) -> tuple[DictConfig, Config, Plugins]:
+    """Everything that can be refused before Ray is started: by us, and by verl with what we complete.
+
+    Returns:
+        A completed copy of the configuration, our part of it, and the plugins.
+
+    Raises:
+        UserError: One line.
+    """
+    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.utils.config import validate_config
+
+    adopted = copy.deepcopy(config)
+    settings, plugins = adopt(adopted)
+    check_model(adopted)
+    try:
+        validate_config(adopted, need_reference_policy(adopted), need_critic(adopted))
+    except (AssertionError, ValueError) as error:
+        raise UserError(f"verl refuses the configuration: {error}") from error
+    return adopted, settings, plugins
 
 
 def needs_kl_loss(config: DictConfig, settings: Config) -> bool:

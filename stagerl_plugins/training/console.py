@@ -1,0 +1,155 @@
+"""`stagerl train` for people: a line a step, the log's end on a failure, and the plan of a run that is not started."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.training.launch import Launch, Training
+from stagerl_plugins.training.plan import Plan, compose, make_plan
+
+Print = Callable[[str], None]
+
+
+def train(launch: Launch, out: Print, err: Print) -> int:
+    """Run a launch to its end and return its exit status.
+
+    Args:
+        launch: What to run.
+        out: Takes a line for each step, and the reason of the end.
+        err: Takes everything else.
+
+    Raises:
+        UserError: verl or Hydra refused the configuration, or the run is in progress already.
+        KeyboardInterrupt: Ctrl-C; every process of the run has ended by then, and the text names the checkpoint.
+    """
+    training = Training(launch)
+    err(f"run '{launch.config.name}' in {launch.folder}; verl writes to {training.log}")
+    resumed = training.last_checkpoint()
+    if resumed is not None:
+        err(f"resuming from the checkpoint of step {resumed}")
+    try:
+        code = training.follow(lambda metrics: out(step_line(metrics, launch.config.planned_steps)))
+    except BaseException as error:
+        training.stop()
+        if not isinstance(error, KeyboardInterrupt):
+            raise
+        raise KeyboardInterrupt(_checkpoint_notice(training.last_checkpoint())) from None
+    log = training.output()
+    if code == 2:
+        refused = [line.partition("error: ")[2] for line in log.splitlines() if line.startswith("error: ")]
+        raise UserError(refused[-1] if refused else f"verl refused the configuration, see {training.log}")
+    if code:
+        err("\n".join(log.splitlines()[-30:]))
+        err(f"the run failed (status {code}); all of verl's output is in {training.log}")
+        err(_checkpoint_notice(training.last_checkpoint()))
+        return 1
+    for line in log.splitlines():
+        if "stagerl: " in line:
+            out(line.partition("stagerl: ")[2])
+    return 0
+
+
+def step_line(metrics: dict[str, Any], steps: int) -> str:
+    """One step in one line: stage, reward, groups with signal, response length, seconds; then what is rare."""
+
+    def number(name: str, pattern: str) -> str:
+        return format(metrics[name], pattern) if name in metrics else "-"
+
+    line = "  ".join(
+        (
+            f"step {metrics['step']:>4}/{steps}",
+            f"{metrics.get('stage', ''):<10}",
+            f"reward {number('reward/generated_mean', '.3f')}",
+            f"signal {number('groups/with_signal', '4.0%')}",
+            f"length {number('response_length/mean', '6.1f')}",
+            f"{number('time/step', '5.1f')} s",
+        )
+    )
+    notes = [f"{name.split('/')[1]} {metrics[name]:.3f}" for name in metrics if name.startswith("validation/")]
+    if notes:
+        line += "  validation " + ", ".join(notes)
+    if "transition" in metrics:
+        line += f"  [{metrics['transition']}]"
+    return line
+
+
+def show_plan(launch: Launch) -> tuple[Table, str]:
+    """The stage plan as a table, and a line about steps and memory. Starts nothing.
+
+    Raises:
+        UserError: Anything about the configuration is wrong, verl's part included.
+    """
+    from stagerl_plugins.training.verl_config import build_curriculum
+
+    config = compose(launch)
+    plan = make_plan(launch, config, build_curriculum(config, launch.config, launch.plugins))
+    return _table(plan), _summary(plan)
+
+
+def _table(plan: Plan) -> Table:
+    table = Table(title="stage plan")
+    for heading in (
+        "stage",
+        "problems",
+        "steps at most",
+        "ends by",
+        "prompts",
+        "rollouts each",
+        "budget",
+        "tokens a step",
+    ):
+        table.add_column(heading, justify="left" if heading in ("stage", "ends by") else "right")
+    for stage in plan.stages:
+        numbers = (stage.prompts, stage.group_size, stage.response_budget)
+        table.add_row(
+            stage.name,
+            f"{stage.problems:,}",
+            f"{stage.steps:,}",
+            stage.until,
+            *(f"{number:,}" for number in numbers),
+            f"<= {stage.tokens:,}",
+        )
+    return table
+
+
+def _summary(plan: Plan) -> str:
+    if plan.parameters is None or plan.memory_gib is None:
+        memory = "memory: unknown, the model is no folder with safetensors weights"
+    else:
+        memory = (
+            f"memory: about {plan.memory_gib:.1f} GiB over all devices for weights, gradients, optimizer and engine of "
+            f"{plan.parameters / 1e6:,.1f} million parameters; activations and the engine's cache come on top"
+        )
+    return f"{plan.steps:,} steps at most; {memory}"
+
+
+def _checkpoint_notice(step: int | None) -> str:
+    if step is None:
+        return "interrupted; no checkpoint was written yet, the same command starts anew"
+    return f"interrupted; the last whole checkpoint is of step {step}, the same command goes on from there"
+
+
+def notice(text: str) -> None:
+    """One line on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def find_run(run: str) -> tuple[Path, int | None]:
+    """The folder of `RUN[@step]`, where RUN is a name below `runs/` or a folder.
+
+    Raises:
+        UserError: There is no such run, or the step is no number.
+    """
+    name, at, step = run.partition("@")
+    folder = next((path for path in (Path(name), Path("runs") / name) if (path / "run.json").is_file()), None)
+    if folder is None:
+        raise UserError(f"no run '{name}': neither {name} nor {Path('runs') / name} holds a run.json")
+    if at and not step.isdigit():
+        raise UserError(f"'{run}': expected RUN@STEP with a number")
+    return folder, int(step) if at else None

@@ -1,0 +1,81 @@
+"""Stub plugins for tests about something else."""
+
+import os
+import signal
+
+from stagerl_plugins import Options, Outcome, PromptRequest, Reward, Sampler, Verdict, hookimpl
+from stagerl_plugins.training.supervise import MARK, marked
+
+stagerl_contract = 1
+
+
+class OneProblemOptions(Options):
+    stage: str
+    problem: str
+
+
+class OneProblem(Sampler):
+    """All problems in file order; in one stage, one single problem."""
+
+    def __init__(self, options, setup):
+        self.options, self.problems, self.drawn = options, setup.problems, 0
+
+    def draw(self, context, count):
+        if context.stage == self.options.stage:
+            index = self.problems.index_of(self.options.problem)
+            return [PromptRequest(index)] if context.pool.allows(index) else []
+        free = context.pool.indices
+        start = self.drawn % len(free)
+        self.drawn += count
+        return [PromptRequest(int(index)) for index in [*free[start:], *free[:start]][:count]]
+
+    def state_dict(self):
+        return {"drawn": self.drawn}
+
+    def load_state_dict(self, state):
+        self.drawn = state["drawn"]
+
+
+class HalfJudged(Reward):
+    """The score is the length; of responses with an even digit sum it can tell nothing."""
+
+    async def score(self, responses):
+        return [self.verdict(response.text) for response in responses]
+
+    @staticmethod
+    def verdict(text):
+        if sum(int(c) for c in text if c.isdigit()) % 2 == 0:
+            return Verdict.not_judged("even")
+        return Verdict(Outcome.PARTIAL, len(text) / 100)
+
+
+@hookimpl
+def register_samplers(register):
+    register("one_problem", OneProblem, OneProblemOptions)
+
+
+@hookimpl
+def register_rewards(register):
+    register("half_judged", lambda options, setup: HalfJudged())
+
+
+def kill_run():
+    """SIGKILL for every process of the run at once, as when a machine goes down."""
+    for process in marked(os.environ[MARK]):
+        process.kill()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_if_asked(moment):
+    if os.environ.get("STAGERL_TEST_KILL") == moment:
+        kill_run()
+
+
+@hookimpl
+def step_ended(record):
+    kill_if_asked(f"in step {record.step}")
+
+
+@hookimpl
+def stage_started(transition):
+    kill_if_asked(f"at stage {transition.target}")

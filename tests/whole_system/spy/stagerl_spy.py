@@ -1,0 +1,120 @@
+"""Watches verl and vLLM from inside their own processes: loaded by `VERL_USE_EXTERNAL_MODULES`, writes JSON lines.
+
+It changes nothing. One file a process under `$STAGERL_SPY`, one object a line with `event` and `time`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import time
+from pathlib import Path
+
+import wrapt
+
+FOLDER = Path(os.environ["STAGERL_SPY"])
+
+
+def note(event, **values):
+    with (FOLDER / f"{os.getpid()}.jsonl").open("a") as file:
+        file.write(json.dumps({"event": event, "time": time.time(), **values}) + "\n")
+
+
+def watch(module, name, after):
+    """Call `after(result, *args, **kwargs)` behind a function or method that `name` leads to."""
+    *path, last = name.split(".")
+    owner = functools.reduce(getattr, path, module)
+    real = getattr(owner, last)
+
+    @functools.wraps(real)
+    def watched(*args, **kwargs):
+        result = real(*args, **kwargs)
+        after(result, *args, **kwargs)
+        return result
+
+    setattr(owner, last, watched)
+
+
+def engine(module):
+    """What vLLM's engine is asked for."""
+    real = module.AsyncLLM.generate
+
+    def generate(self, prompt, sampling_params, request_id, **kwargs):
+        note(
+            "request",
+            max_tokens=sampling_params.max_tokens,
+            temperature=sampling_params.temperature,
+            seed=sampling_params.seed,
+            prompt=list(prompt["prompt_token_ids"]),
+        )
+        return real(self, prompt, sampling_params, request_id, **kwargs)
+
+    module.AsyncLLM.generate = generate
+
+
+def loss(module):
+    """What the actor's loss was computed from, row by row, and what came out."""
+
+    def seen(result, config, model_output, data, dp_group=None):
+        value, metrics = result
+        rows = data.select("response_mask", "advantages").to_padded_tensor()
+        numbers = {name: metric.values[0] if hasattr(metric, "values") else metric for name, metric in metrics.items()}
+        note(
+            "loss",
+            loss=float(value),
+            entropy_coeff=config.entropy_coeff,
+            kl_loss_coef=config.kl_loss_coef,
+            metrics={name: float(number) for name, number in numbers.items()},
+            mask=rows["response_mask"].sum(dim=1).tolist(),
+            advantage=(rows["advantages"] * rows["response_mask"]).sum(dim=1).tolist(),
+        )
+
+    watch(module, "ppo_loss", seen)
+
+
+def optimizer(module):
+    """Every optimizer step, with the rate that it used."""
+    real = module.FSDPEngine.optimizer_step
+
+    def optimizer_step(self):
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        grad_norm = real(self)
+        note("update", kind=type(self).__name__, grad_norm=grad_norm, lr=rates)
+        return grad_norm
+
+    module.FSDPEngine.optimizer_step = optimizer_step
+
+
+def advantages(module):
+    """What GRPO made of the scores of each group."""
+
+    def seen(result, token_level_rewards, response_mask, index, **kwargs):
+        note(
+            "advantages",
+            uids=[str(uid) for uid in index],
+            scores=token_level_rewards.sum(dim=1).tolist(),
+            values=[float(row[0]) for row in result[0]],
+        )
+
+    watch(module, "compute_grpo_outcome_advantage", seen)
+
+
+def saves(module):
+    """When a checkpoint's weights are on disk and nothing else of it: a moment at which a test may kill the run."""
+
+    def seen(result, self, local_path, hdfs_path=None, global_step=0, *args, **kwargs):
+        note("saved", step=global_step)
+        if os.environ.get("STAGERL_TEST_KILL") == f"saving {global_step}":
+            from stagerl_test_plugins import kill_run
+
+            kill_run()
+
+    watch(module, "FSDPEngine.save_checkpoint", seen)
+
+
+wrapt.register_post_import_hook(engine, "vllm.v1.engine.async_llm")
+wrapt.register_post_import_hook(loss, "verl.workers.utils.losses")
+wrapt.register_post_import_hook(optimizer, "verl.workers.engine.fsdp.transformer_impl")
+wrapt.register_post_import_hook(saves, "verl.workers.engine.fsdp.transformer_impl")
+wrapt.register_post_import_hook(advantages, "verl.trainer.ppo.core_algos")

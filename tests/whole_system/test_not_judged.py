@@ -1,0 +1,55 @@
+"""Rollouts that could not be judged are in no loss, no statistics and no difficulty; the run goes on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from harness import Run, configuration, train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, files) -> Run:
+    config = configuration(
+        files,
+        rewards={"default": "half_judged"},
+        difficulty={"running_pass_rate": {}},
+        stages={"only": {"max_steps": 2}},
+    )
+    run = train(tmp_path_factory.mktemp("not_judged"), config, plugins=True)
+    assert run.code == 0, run.stderr + run.log[-3000:]
+    return run
+
+
+def by_problem(rows: list[dict]) -> dict[str, list[dict]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["problem"]].append(row)
+    return groups
+
+
+def test_some_rollouts_were_not_judged_and_some_were(run):
+    outcomes = {row["outcome"] for row in run.observations(1)}
+    assert outcomes == {"not_judged", "partial"}
+
+
+def test_only_judged_rollouts_reach_the_loss(run):
+    trained = sum(r["outcome"] != "not_judged" and r["admitted"] for step in (1, 2) for r in run.observations(step))
+    assert sum(tokens > 0 for loss in run.seen("loss") for tokens in loss["mask"]) == trained
+
+
+def test_a_group_s_advantages_are_those_of_its_judged_rollouts_alone(run):
+    first = run.seen("advantages")[0]
+    seen = defaultdict(list)
+    for uid, value in zip(first["uids"], first["values"], strict=True):
+        seen[uid].append(value)
+    for rows in by_problem(run.observations(1)).values():
+        scores = np.array([row["score"] for row in rows if row["score"] is not None])
+        if len(scores) < 2:
+            continue
+        expected = sorted((scores - scores.mean()) / (scores.std(ddof=1) + 1e-6))
+        assert any(
+            len(values) == len(expected) and np.allclose(sorted(values), expected, atol=1e-4)
+            for values in seen.values()
+        )

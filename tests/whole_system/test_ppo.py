@@ -1,0 +1,45 @@
+"""PPO with a critic and a reference model, on the CPU platform."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Run, configuration, train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, files) -> Run:
+    config = configuration(
+        files,
+        stages={
+            "easy": {"levels": ["easy"], "max_steps": 1, "export": True},
+            "hard": {"levels": ["hard"], "max_steps": 1},
+        },
+        verl={
+            "algorithm.adv_estimator": "gae",
+            "actor_rollout_ref.actor.use_kl_loss": True,
+            "critic.model.path": "${actor_rollout_ref.model.path}",
+            "critic.optim.lr": 1e-4,
+            "critic.ppo_mini_batch_size": 4,
+        },
+    )
+    run = train(tmp_path_factory.mktemp("ppo"), config)
+    assert run.code == 0, run.stderr + run.log[-3000:]
+    return run
+
+
+def test_actor_and_critic_are_updated_in_both_stages(run):
+    kinds = [update["kind"] for update in run.seen("update")]
+    assert kinds.count("LanguageModelOnCPU") == kinds.count("ValueModelOnCPU") == 4  # 2 steps, 2 mini-batches each
+
+
+def test_the_reference_model_is_in_the_loss(run):
+    assert all("kl_loss" in loss["metrics"] for loss in run.seen("loss"))
+
+
+def test_the_log_has_the_critic_s_loss(run):
+    assert all("critic/vf_loss" in step for step in run.metrics)
+
+
+def test_the_first_stage_s_weights_are_a_hugging_face_folder(run):
+    folder = run.folder / "exported" / "easy-step1"
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in folder.iterdir()}

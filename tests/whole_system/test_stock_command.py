@@ -1,0 +1,50 @@
+"""verl's own command line with our overrides, and nothing of ours on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from harness import configuration, environment
+
+from stagerl_plugins.config import flatten
+from stagerl_plugins.training.launch import hydra_value
+from stagerl_plugins.training.run_folder import RunFolder
+
+
+def command(files, *overrides: str) -> list[str]:
+    own = [f"{key}={hydra_value(value)}" for key, value in flatten(configuration(files)["verl"]).items()]
+    stock = [sys.executable, "-m", "verl.trainer.main_ppo", "+stagerl=two_stage", "+stagerl_device=cpu"]
+    return [*stock, *own, *overrides]
+
+
+def run(folder, files, *overrides: str) -> subprocess.CompletedProcess[str]:
+    env = environment() | {"VERL_PLATFORM": "cpu", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    return subprocess.run(command(files, *overrides), cwd=folder, env=env, capture_output=True, text=True, timeout=900)
+
+
+def test_a_stock_verl_command_trains_in_two_stages(tmp_path, files):
+    bounds = ("++stagerl.stages.easy.max_steps=1", "++stagerl.stages.hard.max_steps=1", "++stagerl.name=stock")
+    done = run(tmp_path, files, *bounds)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert [step["stage"] for step in RunFolder(tmp_path / "runs" / "stock").metrics()] == ["easy", "hard"]
+    assert "stagerl: the run ended: the stage's bound of 1 steps is reached" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("++stagerl.smapler=uniform", "stagerl.smapler: unknown key; did you mean 'sampler'?"),
+        ("algorithm.filter_groups.enable=True", "algorithm.filter_groups.enable=True: use `stagerl.gates="),
+        ("++stagerl.stages.easy.levels=[esay]", "the problems have no level 'esay': did you mean 'easy'?"),
+        ("data.train_files=/nowhere.parquet", "data.train_files: no such file: /nowhere.parquet"),
+        ("++stagerl.stages.hard.until={plato:{}}", "no stage_policy is called 'plato'"),
+    ],
+)
+def test_a_mistake_is_one_line_before_ray_is_started(tmp_path, files, override, line):
+    done = run(tmp_path, files, override)
+    assert done.returncode == 2
+    assert line in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ray init" not in done.stdout
