@@ -21,6 +21,7 @@ from stagerl_plugins.problems import Problems
 from stagerl_plugins.training import resume, step_metrics
 from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import Checkpoints
+from stagerl_plugins.training.nodes import check_nodes
 from stagerl_plugins.training.replay import GatedReplayBuffer
 from stagerl_plugins.training.run_folder import RunFolder
 from stagerl_plugins.training.stage_settings import Settings, VerlDefaults
@@ -44,6 +45,7 @@ class StagedRun(PPOTrainerSync):
     def __init__(self, config: DictConfig) -> None:
         self.config_at_start = copy.deepcopy(config)
         self.settings, self.plugins = adopt(config)
+        check_nodes(self.plugins, self.settings.plugins.on_error)
         self.folder = Path(config.trainer.default_local_dir).absolute()
         self.checkpoints = Checkpoints(self.folder)
         self.run_folder = RunFolder(self.folder)

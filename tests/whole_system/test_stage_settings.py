@@ -19,7 +19,7 @@ def run(tmp_path_factory, files) -> Run:
             "changed": {
                 "levels": ["hard"],
                 "max_steps": 2,
-                "response_budget": 5,
+                "response_budget": 4,
                 "group_size": 4,
                 "temperature": 0.5,
                 "entropy_coeff": 0.01,
@@ -37,7 +37,7 @@ def run(tmp_path_factory, files) -> Run:
 
 def in_stage(run: Run, event: str) -> tuple[list[dict], list[dict]]:
     """What the spy saw before and after the second stage's first request."""
-    began = next(request["time"] for request in run.seen("request") if request["max_tokens"] == 5)
+    began = next(request["time"] for request in run.seen("request") if request["max_tokens"] == 4)
     seen = run.seen(event)
     return [e for e in seen if e["time"] < began], [e for e in seen if e["time"] >= began]
 
@@ -45,7 +45,7 @@ def in_stage(run: Run, event: str) -> tuple[list[dict], list[dict]]:
 def test_the_engine_gets_budget_temperature_and_a_seed_of_its_own_for_each_rollout(run):
     plain, changed = in_stage(run, "request")
     assert {(r["max_tokens"], r["temperature"]) for r in plain} == {(32, 1.0)}
-    assert {(r["max_tokens"], r["temperature"]) for r in changed} == {(5, 0.5)}
+    assert {(r["max_tokens"], r["temperature"]) for r in changed} == {(4, 0.5)}
     seeds = [request["seed"] for request in plain + changed]
     assert None not in seeds
     assert len(set(seeds)) == len(seeds)
@@ -67,8 +67,8 @@ def test_the_number_of_updates_follows_the_group_size(run):
 
 def test_the_learning_rate_is_the_scheduled_one_times_the_factor(run):
     plain, changed = in_stage(run, "update")
-    assert {rate for update in plain for rate in update["lr"]} == {pytest.approx(1e-4)}
-    assert {rate for update in changed for rate in update["lr"]} == {pytest.approx(0.25e-4)}
+    assert all(update["lr"] == [pytest.approx(1e-4)] for update in plain)
+    assert all(update["lr"] == [pytest.approx(0.25e-4)] for update in changed)
 
 
 def test_the_loss_has_the_stage_s_entropy_and_kl_terms(run):
@@ -79,7 +79,7 @@ def test_the_loss_has_the_stage_s_entropy_and_kl_terms(run):
     for loss in changed:
         numbers = loss["metrics"]
         expected = numbers["actor/pg_loss"] - 0.01 * numbers["actor/entropy_loss"] + 0.1 * numbers["kl_loss"]
-        assert loss["loss"] == pytest.approx(expected, abs=1e-6)
+        assert loss["loss"] == pytest.approx(expected, rel=0.01, abs=1e-5)  # the terms are bfloat16
 
 
 def test_truncated_responses_are_out_of_the_loss_and_others_are_in(run):

@@ -3,7 +3,18 @@
 import os
 import signal
 
-from stagerl_plugins import Options, Outcome, PromptRequest, Reward, Sampler, Verdict, hookimpl
+from stagerl_plugins import (
+    Decision,
+    Move,
+    Options,
+    Outcome,
+    PromptRequest,
+    Reward,
+    Sampler,
+    StagePolicy,
+    Verdict,
+    hookimpl,
+)
 from stagerl_plugins.training.supervise import MARK, marked
 
 stagerl_contract = 1
@@ -57,6 +68,25 @@ def register_samplers(register):
 @hookimpl
 def register_rewards(register):
     register("half_judged", lambda options, setup: HalfJudged())
+
+
+class ScriptOptions(Options):
+    moves: dict[int, Move]
+
+
+class Scripted(StagePolicy):
+    """Asks for a given move before a given step."""
+
+    def __init__(self, options, setup):
+        self.moves = options.moves
+
+    def decide(self, context):
+        return Decision(self.moves.get(context.step, Move.STAY), "as the script says")
+
+
+@hookimpl
+def register_stage_policies(register):
+    register("scripted", Scripted, ScriptOptions)
 
 
 def kill_run():
