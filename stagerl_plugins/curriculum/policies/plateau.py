@@ -88,12 +88,20 @@ class Plateau(StagePolicy):
         if len(values) < window + options.patience - 1:
             return Decision(Move.STAY, f"{len(values)} values are seen, at a noise of {noise:.2g} it takes {window}")
         latest = sliding_window_view(values, window)[-options.patience :]
-        p = max(p_slower(one, pace) for one in latest)
-        gain = theil_sen_slope(latest[-1]) * options.window
-        evidence = {"gain": gain, "min_gain": options.min_gain, "p": p, "noise": noise, "window": window}
-        reason = f"gain of {gain:+.2g} in {options.window} values, less than {options.min_gain:g} with p = {p:.2g}"
-        if p > options.alpha or context.step - context.stage_began_at < options.min_steps:
-            return Decision(Move.STAY, reason, evidence)
+        p = p_slower(latest[-1], pace)
+        if p <= options.alpha:  # only then the windows before it matter
+            p = max(p_slower(one, pace) for one in latest)
+        evidence = {"p": p, "alpha": options.alpha, "min_gain": options.min_gain, "noise": noise, "window": window}
+        if p > options.alpha:
+            return Decision(
+                Move.STAY, f"a gain of {options.min_gain:g} in {options.window} values is possible", evidence
+            )
+        evidence["gain"] = theil_sen_slope(latest[-1]) * options.window
+        reason = (
+            f"gain of {evidence['gain']:+.2g} in {options.window} values, below {options.min_gain:g} with p = {p:.2g}"
+        )
+        if context.step - context.stage_began_at < options.min_steps:
+            return Decision(Move.STAY, f"a plateau before {options.min_steps} steps: {reason}", evidence)
         return Decision(Move.ADVANCE, f"a plateau: {reason}", evidence)
 
     def metrics(self) -> dict[str, float]:

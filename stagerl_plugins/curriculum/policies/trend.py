@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
+from math import cbrt, ceil, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -44,7 +44,7 @@ def values_to_tell(noise: float, pace: float, alpha: float) -> int:
         alpha: Bound on p.
     """
     z = NormalDist().inv_cdf(1 - alpha)
-    return ceil((12 * ((1 + z) * noise / pace) ** 2) ** (1 / 3))
+    return ceil(cbrt(12 * ((1 + z) * noise / pace) ** 2))
 
 
 def theil_sen_slope(values: FloatArray) -> float:

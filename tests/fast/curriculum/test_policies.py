@@ -114,6 +114,12 @@ def test_it_waits_for_its_least_steps_and_for_its_patience():
     assert rewards(policy("plateau", window=8, patience=1, min_steps=20), flat, began=101)[0] == 121
 
 
+def test_as_many_windows_in_a_row_as_its_patience_must_agree():
+    curve = np.concatenate([np.linspace(0.0, 0.6, 30), np.full(20, 0.6)])
+    first = {patience: rewards(policy("plateau", window=8, patience=patience), curve)[0] for patience in (1, 3)}
+    assert first[3] == first[1] + 2
+
+
 def test_two_wild_values_change_nothing():
     flat = np.full(40, 0.5) + np.random.default_rng(1).normal(0, 0.01, 40)
     wild = flat.copy()
