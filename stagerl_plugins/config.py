@@ -127,7 +127,9 @@ class Config(Model):
     back: Back = Back()
     judging: Judging = Judging()
     plugins: PluginLoading = PluginLoading()
-    accept_changes: list[str] = Field(default=[], description="Keys that may differ from what a resumed run began with.")
+    accept_changes: list[str] = Field(
+        default=[], description="Keys in which a resumed run may differ from its beginning."
+    )
     verl: dict[str, Any] = Field(default={}, description="verl's own settings, dotted or nested; only in a file.")
 
     @model_validator(mode="before")

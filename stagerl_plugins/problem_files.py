@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stagerl_plugins.errors import UserError
-from stagerl_plugins.problems import content_id, read_table
+from stagerl_plugins.problems import read_table, row_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +36,10 @@ def read_problems(path: Path) -> pa.Table:
     text = next((name for name in TEXT_COLUMNS if name in table.column_names), None)
     if "prompt" not in table.column_names and text is not None and "answer" in table.column_names:
         table = _with_verl_columns(table, text, path)
-    return _set(table, "id", _ids(table, path))
+    try:
+        return _set(table, "id", row_ids(table))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def write_table(table: pa.Table, path: Path) -> None:
@@ -66,24 +69,6 @@ def _with_verl_columns(table: pa.Table, text: str, path: Path) -> pa.Table:
         if name not in table.column_names:
             table = _set(table, name, values)
     return table
-
-
-def _ids(table: pa.Table, path: Path) -> list[str]:
-    count = len(table)
-
-    def values(name: str) -> list[Any]:
-        return list(table[name].to_pylist()) if name in table.column_names else [None] * count
-
-    prompts, sources, truths = values("prompt"), values("data_source"), values("reward_model")
-    ids = []
-    for row, (identifier, extra) in enumerate(zip(values("id"), values("extra_info"), strict=True)):
-        found = identifier if identifier is not None else (extra or {}).get("id")
-        if found is None and prompts[row] is None:
-            raise UserError(
-                f"{path}: row {row} has neither `prompt` nor `id`: expected verl's columns, or `problem` and `answer`"
-            )
-        ids.append(str(found) if found is not None else content_id(sources[row], prompts[row], truths[row]))
-    return ids
 
 
 def _set(table: pa.Table, name: str, values: list[Any]) -> pa.Table:

@@ -91,23 +91,15 @@ class Problems:
         """
         import pyarrow as pa
 
-        names = set(table.column_names)
-
-        def values(name: str) -> list[Any]:
-            return list(table[name].to_pylist()) if name in names else [None] * len(table)
-
-        prompts, sources, truths = values("prompt"), values("data_source"), values("reward_model")
         first: dict[str, int] = {}
         member: dict[str, set[str]] = {}
-        columns = zip(values("id"), values("extra_info"), values("levels"), values("level"), strict=True)
-        for row, (identifier, extra, many, one) in enumerate(columns):
-            found = identifier if identifier is not None else (extra or {}).get("id")
-            key = str(found) if found is not None else content_id(sources[row], prompts[row], truths[row])
+        levels = zip(row_ids(table), _column(table, "levels"), _column(table, "level"), strict=True)
+        for row, (key, many, one) in enumerate(levels):
             first.setdefault(key, row)
             for level in many if many is not None else ([one] if one is not None else []):
                 member.setdefault(str(level), set()).add(key)
         rows = np.fromiter(first.values(), np.int64, len(first))
-        ability = values("ability")
+        ability = _column(table, "ability")
         numeric = [f.name for f in table.schema if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)]
         return cls(
             ids=list(first),
@@ -120,6 +112,29 @@ class Problems:
             },
             rows=rows,
         )
+
+
+def row_ids(table: pa.Table) -> list[str]:
+    """The id of each row: its column `id`, else `extra_info.id`, else made of what the problem says.
+
+    Raises:
+        UserError: A row has neither an id nor a prompt.
+    """
+    columns = (_column(table, name) for name in ("id", "extra_info", "data_source", "prompt", "reward_model"))
+    ids = []
+    for row, (identifier, extra, source, prompt, truth) in enumerate(zip(*columns, strict=True)):
+        found = identifier if identifier is not None else (extra or {}).get("id")
+        if found is None and prompt is None:
+            raise UserError(
+                f"row {row} has neither `prompt` nor `id`: expected verl's columns, or `problem` and `answer`"
+            )
+        ids.append(str(found) if found is not None else content_id(source, prompt, truth))
+    return ids
+
+
+def _column(table: pa.Table, name: str) -> list[Any]:
+    """A column's values; None for every row where the table does not have it."""
+    return list(table[name].to_pylist()) if name in table.column_names else [None] * len(table)
 
 
 def content_id(data_source: Any, prompt: Any, reward_model: Any) -> str:

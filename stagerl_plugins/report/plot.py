@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stagerl_plugins.errors import UserError
-from stagerl_plugins.training.run_folder import RunFolder
+from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.types import FloatArray
 
 # Okabe and Ito's colours, told apart with any colour vision and in grey

@@ -33,6 +33,7 @@ def train(launch: Launch, out: Print, err: Print) -> int:
     resumed = training.last_checkpoint()
     if resumed is not None:
         err(f"resuming from the checkpoint of step {resumed}")
+    err("starting Ray, the trainer and vLLM; the first step follows in a minute or two")
     try:
         code = training.follow(lambda metrics: out(step_line(metrics, launch.config.planned_steps)))
     except BaseException as error:

@@ -16,8 +16,8 @@ from typing import Any
 from stagerl_plugins.config import Config, flatten, override, parse, read_yaml
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, load_plugins
+from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training.checkpoints import Checkpoints
-from stagerl_plugins.training.run_folder import RunFolder
 from stagerl_plugins.training.supervise import MARK, end_all, marked
 
 LOG = "verl.log"

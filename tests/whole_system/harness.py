@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import yaml
 
-from stagerl_plugins.training.run_folder import RunFolder
+from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training.supervise import marked
 
 ROOT = Path(__file__).parents[2]
@@ -140,6 +141,30 @@ def train(folder: Path, config: dict[str, Any], *arguments: str, plugins: bool =
     command = [str(BIN / "stagerl"), "train", "config.yaml", *arguments]
     env = environment(spy, plugins) | ({"STAGERL_TEST_KILL": kill} if kill else {})
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=900)
-    run = Run(folder / "runs" / name, done.returncode, done.stdout, done.stderr, spy)
-    assert not marked(str(run.folder)), "a process was left behind"
-    return run
+    return _ended(folder / "runs" / name, done.returncode, done.stdout, done.stderr, spy)
+
+
+def interrupt(folder: Path, config: dict[str, Any], line: str, plugins: bool = False) -> Run:
+    """Run `stagerl train` until it prints a line with this text, then press Ctrl-C."""
+    name = config.setdefault("name", "run")
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    spy = folder / "spy"
+    process = subprocess.Popen(
+        [str(BIN / "stagerl"), "train", "config.yaml"],
+        cwd=folder,
+        env=environment(spy, plugins),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    shown = []
+    while (text := process.stdout.readline()) and line not in text:
+        shown.append(text)
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=120)
+    return _ended(folder / "runs" / name, process.returncode, "".join([*shown, text, rest]), errors, spy)
+
+
+def _ended(folder: Path, code: int, stdout: str, stderr: str, spy: Path) -> Run:
+    assert not marked(str(folder)), "a process was left behind"
+    return Run(folder, code, stdout, stderr, spy)

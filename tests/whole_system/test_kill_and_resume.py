@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from harness import Run, configuration, train
+from harness import Run, configuration, interrupt, train
 
 
 def config_of(files) -> dict:
@@ -30,11 +30,14 @@ def undisturbed(tmp_path_factory, files) -> Run:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory, files) -> Run:
-    """The same run, killed three times and started again with the same command."""
+    """The same run, killed three times, stopped by Ctrl-C once, and started again with the same command each time."""
     folder = tmp_path_factory.mktemp("killed")
     for moment in ("in step 3", "at stage second", "saving 4"):
         died = train(folder, config_of(files), plugins=True, kill=moment)
         assert died.code == 1
+    stopped = interrupt(folder, config_of(files), "step    4/6", plugins=True)
+    assert stopped.code == 130
+    assert "the last whole checkpoint is of step" in stopped.stderr
     run = train(folder, config_of(files), plugins=True)
     assert run.code == 0, run.stderr + run.log[-3000:]
     return run
@@ -52,7 +55,7 @@ def test_the_killed_run_draws_the_same_problems_in_the_same_steps_and_stages(und
 
 
 def test_it_went_on_from_its_last_whole_checkpoints(killed):
-    assert "resuming from the checkpoint of step 3" in killed.stderr  # the fourth start: step 4 was not whole
+    assert "resuming from the checkpoint of step 4" in killed.stderr
 
 
 def test_sampled_responses_repeat_on_one_machine(undisturbed, killed):

@@ -9,8 +9,8 @@ import pytest
 from harness import configuration, environment
 
 from stagerl_plugins.config import flatten
+from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training.launch import hydra_value
-from stagerl_plugins.training.run_folder import RunFolder
 
 
 def command(files, *overrides: str) -> list[str]:

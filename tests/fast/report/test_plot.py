@@ -8,7 +8,7 @@ import pytest
 
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.report.plot import draw, moving_mean, plot_run
-from stagerl_plugins.training.run_folder import RunFolder
+from stagerl_plugins.run_folder import RunFolder
 
 pytest.importorskip("matplotlib")
 

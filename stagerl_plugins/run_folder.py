@@ -10,6 +10,7 @@ from typing import Any
 
 from stagerl_plugins.curriculum.state import write_json
 from stagerl_plugins.errors import UserError
+from stagerl_plugins.problem_files import write_table
 from stagerl_plugins.types import StepRecord
 
 
@@ -74,7 +75,6 @@ class RunFolder:
     def write_observations(self, record: StepRecord) -> None:
         """Write one step's rollouts to `observations/step_N.parquet`, whole or not at all."""
         import pyarrow as pa
-        import pyarrow.parquet
 
         rows = [
             {
@@ -97,9 +97,7 @@ class RunFolder:
         folder = self.folder / "observations"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"step_{record.step:08d}.parquet"
-        fresh = path.with_name(f".{path.name}.new")
-        pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_observation_schema()), fresh)
-        fresh.replace(path)
+        write_table(pa.Table.from_pylist(rows, schema=_observation_schema()), path)
 
 
 def _observation_schema() -> Any:
