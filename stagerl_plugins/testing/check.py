@@ -69,14 +69,11 @@ def _check_options(registration: Registration, options: Mapping[str, Any], plugi
         raise ContractError(f"{registration}: its options cannot be sent to another process: {error}") from error
     if arrived != (registration.name, parsed):
         raise ContractError(f"{registration}: its options change on the way to another process")
-    wrong = {"no_such_option": 1, **{name: object() for name, f in _fields(registration) if f.annotation is not Any}}
+    typed = [key for key, field in registration.options.model_fields.items() if field.annotation is not Any]
+    wrong = {"no_such_option": 1, **{key: object() for key in typed}}
     for key, value in wrong.items():
         try:
             parse_options(plugins, registration.kind, {registration.name: {**options, key: value}}, registration.kind)
         except UserError:
             continue
         raise ContractError(f"{registration}: takes {value!r} for the option '{key}': declare its type, forbid others")
-
-
-def _fields(registration: Registration) -> list[tuple[str, Any]]:
-    return list(registration.options.model_fields.items())
