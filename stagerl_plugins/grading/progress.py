@@ -24,7 +24,7 @@ class GradingProgress:
         self._tokens = 0
         self._began = self._said = time.monotonic()
         self._console = Console(stderr=True)
-        columns = (TextColumn("grading"), BarColumn(), TextColumn("{task.fields[state]}"))
+        columns = (BarColumn(bar_width=20), TextColumn("{task.fields[state]}"))
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task = self._bar.add_task("", total=total, completed=done, state="")
 
@@ -51,7 +51,7 @@ class GradingProgress:
         rate = (self._done - self._before) / seconds
         left = (self._total - self._done) / rate if rate else float("nan")
         return (
-            f"{self._done}/{self._total} rollouts, {rate:.1f} rollouts/s, {self._tokens / seconds:,.0f} tokens/s, "
+            f"{self._done}/{self._total} rollouts, {rate:.1f}/s, {self._tokens / seconds:,.0f} tokens/s, "
             f"{_time(left)} left"
         )
 

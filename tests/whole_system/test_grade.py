@@ -86,7 +86,7 @@ def undisturbed(problems: Path, tmp_path_factory: pytest.TempPathFactory) -> Gra
     stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr
     assert "mean pass rate" in stdout
-    assert "rollouts/s" in stderr
+    assert "tokens/s" in stderr
     assert not grading.batches
     return grading
 
@@ -134,3 +134,21 @@ def test_other_seed_and_a_short_budget(undisturbed: Grading, tmp_path: Path) -> 
         for text, other in zip(*(g.rollouts["response"].to_pylist() for g in (undisturbed, grading)), strict=True)
     ]
     assert begins != grading.rollouts["response"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--max-tokens", "1000000"], "stagerl: --max-tokens 1000000: no prompt leaves room for it"),
+        (["--engine", "dtyp=float32"], "stagerl: --engine dtyp: vLLM has no such argument; did you mean 'dtype'?"),
+    ],
+)
+def test_what_only_vllm_knows_is_refused_in_one_line(
+    problems: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    process = Grading(problems, tmp_path).start(*arguments)
+    stdout, stderr = process.communicate(timeout=300)
+    assert (process.returncode, stdout) == (2, "")
+    loading, told = stderr.splitlines()
+    assert loading.startswith("loading ")
+    assert told.startswith(message)

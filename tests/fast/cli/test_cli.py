@@ -162,3 +162,18 @@ def test_the_installed_command_starts_fast_and_light() -> None:
     code = f"import sys; from stagerl_plugins.cli import main; main(['--help'], standalone_mode=False); {heavy}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("missing-folder/of/a/model", "graded.parquet"), "stagerl: model missing-folder/of/a/model: no such folder\n"),
+        (("org/model", "missing.parquet"), "stagerl: no such file: missing.parquet\n"),
+        (("org/model", "missing.parquet", "--reward", "[1"), "stagerl: --reward [1: is no valid YAML\n"),
+        (("org/model", "missing.parquet", "--engine", "x"), "stagerl: 'x': expected key=value\n"),
+    ],
+)
+def test_grade_refuses_before_it_starts_anything(arguments: tuple[str, ...], message: str) -> None:
+    done = stagerl("grade", *arguments, "--grader", "p", "--out", "out.parquet")
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", message)
+    assert not Path("out.parquet.partial").exists()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stagerl_plugins import Problems
@@ -124,6 +124,7 @@ def columns_of(rows: list[Row]) -> Columns:
     )
 
 
+@settings(deadline=None)
 @given(said=conditions, rows=rows)
 def test_a_condition_says_of_all_rows_at_once_what_it_says_of_each(said: Said, rows: list[Row]) -> None:
     truth = Condition(said.text, "here").evaluate(columns_of(rows))
@@ -146,6 +147,7 @@ def test_a_grader_name_wins_over_a_column_of_that_name() -> None:
     assert Condition("p == 0.5", "here").evaluate(Columns.of(problems)).true.all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(RATES), min_size=1, max_size=20))
 def test_quantile_is_the_share_of_lower_values(values: list[float]) -> None:
     present = [value for value in values if value == value]

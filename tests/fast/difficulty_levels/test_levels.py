@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stagerl_plugins import Problems
@@ -136,12 +136,14 @@ any_rules = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(rows=any_rows, rules=any_rules)
 def test_every_problem_is_in_a_level_or_dropped_with_a_reason(rows: list[dict[str, Any]], rules: Rules) -> None:
     for levels, reason in zip(*levels_of(rows, rules), strict=True):
         assert bool(levels) != bool(reason)
 
 
+@settings(deadline=None)
 @given(rows=any_rows, rules=any_rules, data=st.data())
 def test_the_order_of_the_rows_does_not_matter(rows: list[dict[str, Any]], rules: Rules, data: st.DataObject) -> None:
     def by_id(rows: list[dict[str, Any]]) -> dict[str, tuple[list[str], str]]:
@@ -150,6 +152,7 @@ def test_the_order_of_the_rows_does_not_matter(rows: list[dict[str, Any]], rules
     assert by_id(rows) == by_id(data.draw(st.permutations(rows)))
 
 
+@settings(deadline=None)
 @given(rows=any_rows)
 def test_other_problems_do_not_matter_to_the_papers_rules(rows: list[dict[str, Any]]) -> None:
     together = levels_of(rows, read_rules("paper"))
