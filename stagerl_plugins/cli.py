@@ -50,7 +50,13 @@ def main() -> None:
 @click.option("--grader", required=True, metavar="NAME", help="Name of the model in columns and level rules.")
 @click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Rollouts for each problem.")
 @click.option("--temperature", default=1.0, show_default=True, type=click.FloatRange(0), help="0 is greedy.")
-@click.option("--top-p", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Nucleus.")
+@click.option(
+    "--top-p",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Probability mass to sample from.",
+)
 @click.option("--max-tokens", default=4096, show_default=True, type=click.IntRange(1), help="Budget of a response.")
 @click.option("--seed", default=0, show_default=True, help="Seeds every rollout.")
 @click.option(
@@ -67,8 +73,16 @@ def main() -> None:
     metavar="[SOURCE=]SPEC",
     help="A reward's name, or {name: options}; with SOURCE= for one data source alone.  [default: math]",
 )
-@click.option("--judge-seconds", default=30.0, show_default=True, type=click.FloatRange(0, min_open=True))
-@click.option("--judge-processes", default=1, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--judge-seconds",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Time limit for one verdict; beyond it, the rollout is left out.",
+)
+@click.option(
+    "--judge-processes", default=1, show_default=True, type=click.IntRange(1), help="Verdicts made at a time."
+)
 @click.option("--device", type=click.Choice(["cpu"]), help="Insist on vLLM for CPUs; else the installed one is used.")
 @click.option(
     "--engine", multiple=True, metavar="KEY=VALUE", help="Argument of vllm.LLM, as gpu_memory_utilization=0.8."
