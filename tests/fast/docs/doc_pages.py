@@ -1,0 +1,51 @@
+"""The pages of the documentation, README included, and their code blocks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PAPER = ROOT / "examples" / "paper_two_stage" / "README.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), PAPER]
+FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced code block."""
+
+    page: Path
+    line: int
+    language: str
+    title: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for match in FENCE.finditer(text):
+        title = re.search(r'title="([^"]+)"', match.group(2))
+        line = text.count("\n", 0, match.start()) + 1
+        found.append(Block(page, line, match.group(1), title.group(1) if title else "", match.group(3)))
+    return found
+
+
+def blocks_in(*languages: str) -> list[Block]:
+    """All blocks of these languages, of all pages; without languages, all blocks."""
+    return [block for page in PAGES for block in blocks(page) if not languages or block.language in languages]
+
+
+def write_titled(page: Path, folder: Path) -> list[str]:
+    """Write the page's titled blocks as the files that they are; returns their names."""
+    titled = [block for block in blocks(page) if block.title]
+    for block in titled:
+        path = folder / block.title
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text, encoding="utf-8")
+    return [block.title for block in titled]
