@@ -87,11 +87,10 @@ def _parse(answer: str) -> list[Any]:
     parse, _ = _math_verify()
     answer = answer.strip()
     text = rf"\boxed{{{answer}}}"
-    if answer.endswith(
-        "%"
-    ):  # Math-Verify knows 50\% and 0.5 to be equal only if the sign stands outside of the formula
-        body = answer[:-1].rstrip("\\, \n")
-        text = rf"$\boxed{{{body}}}$\%"
+    if answer.endswith("%"):
+        # Math-Verify takes 50\% for 0.5 only if the sign stands outside of the formula
+        number = answer[:-1].rstrip("\\, ")
+        text = rf"$\boxed{{{number}}}$\%"
     return list(parse(text, parsing_timeout=None))
 
 

@@ -203,4 +203,7 @@ class Zygote:
 def _receive_within(connection: Connection, seconds: float) -> bytes:
     if not connection.poll(seconds):
         raise TimeoutError(f"no sign of life within {seconds:g} s")
-    return connection.recv_bytes()
+    try:
+        return connection.recv_bytes()
+    except EOFError:
+        raise EOFError("one ended while it started; why may stand on standard error") from None

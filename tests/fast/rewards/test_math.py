@@ -63,10 +63,9 @@ def test_other_answers_are_wrong_and_shown(truth: Any, answer: str) -> None:
 
 
 def test_gold_comes_first_for_math_verify() -> None:
-    """Its judgement is not symmetric: an answer may say more than the truth (`x = 5` for `5`), not the other way."""
-    assert judge("x=5", "5").outcome is Outcome.CORRECT
-    assert judge("5", "x=5").outcome is Outcome.CORRECT
-    assert judge("1 < x < 2", "(1, 2)").outcome is not judge("(1, 2)", "1 < x < 2").outcome
+    """Its judgement is not symmetric."""
+    assert judge("(1, 2)", "1 < x < 2").outcome is Outcome.CORRECT
+    assert judge("1 < x < 2", "(1, 2)").outcome is Outcome.WRONG
 
 
 @pytest.mark.parametrize(

@@ -70,19 +70,19 @@ def test_a_kill_costs_only_what_was_being_judged(plugins: Plugins) -> None:
 
 
 def test_closing_ends_everything_at_once_also_what_is_busy(plugins: Plugins) -> None:
-    judge = Judge(REWARDS, plugins, Judging(processes=2, seconds=60))
+    judge = Judge(REWARDS, plugins, Judging(seconds=60))
     ask(judge, "fine")
     running: list[Verdict] = []
     thread = threading.Thread(target=lambda: running.extend(ask(judge, *["spin_in_c"] * 5)))
     thread.start()
     time.sleep(0.2)
     processes = psutil.Process().children(recursive=True)
-    assert len(processes) == 3
+    assert len(processes) == 2
     began = time.monotonic()
     judge.close()
     judge.close()
     thread.join()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 3
     assert [verdict.detail.rpartition(": ")[2] for verdict in running] == ["the judge was closed"] * 5
     assert not any(process.is_running() for process in processes)
     assert ask(judge, "fine")[0].detail.endswith("the judge was closed")
@@ -104,12 +104,11 @@ SCRIPT = """
     from stagerl_plugins.config import Judging
     from stagerl_plugins.plugins import load_plugins
     from stagerl_plugins.rewards.judge import Judge
-    judge = Judge({rewards!r}, load_plugins(), Judging(processes=2, seconds=60))
+    judge = Judge({rewards!r}, load_plugins(), Judging(seconds=60))
     ask = lambda text: asyncio.run(judge.judge(Response(text, "")))
     print(ask("fine").detail)
     if {busy}:
-        for _ in range(2):
-            threading.Thread(target=ask, args=["spin_in_c"], daemon=True).start()
+        threading.Thread(target=ask, args=["spin_in_c"], daemon=True).start()
         import time; time.sleep(0.3)
     print(*[child.pid for child in psutil.Process().children(recursive=True)], flush=True)
     sys.stdin.read()
@@ -132,7 +131,7 @@ def test_processes_die_with_their_parent_however_it_ends(tmp_path: Path, end: st
         assert parent.stdout is not None
         assert [parent.stdout.readline(), parent.stdout.readline()] == ["script runs\n", "fine\n"]
         children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
-        assert len(children) == 3
+        assert len(children) == 2
         if end == "SIGKILL":
             parent.kill()
         elif end == "SIGTERM":
