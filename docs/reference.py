@@ -6,16 +6,17 @@ A page holds such a part between `<!-- begin NAME -->` and `<!-- end NAME -->`. 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+import measured
 from pydantic import BaseModel
+from tables import table
 
 from stagerl_plugins import protocols, types
 from stagerl_plugins.cli import main as stagerl
@@ -23,11 +24,8 @@ from stagerl_plugins.config import Config
 from stagerl_plugins.plugins import KINDS, Plugins, load_plugins
 
 DOCS = Path(__file__).parent
-ROOT = DOCS.parent
 OURS = "stagerl-plugins"
 WIDTH = 100  # of a command's help
-
-Table = list[list[str]]
 
 
 def refreshed(page: str) -> str:
@@ -76,7 +74,7 @@ def options_table(schema: Mapping[str, Any], first: str = "option") -> str:
         ]
         for name, prop in schema.get("properties", {}).items()
     ]
-    return _table([first, "type", "default", "meaning"], rows) if rows else ""
+    return table([first, "type", "default", "meaning"], rows) if rows else ""
 
 
 def _type(prop: Mapping[str, Any]) -> str:
@@ -164,7 +162,7 @@ def _dataclass(one: Any) -> str:
         for name, value in vars(one).items()
         if isinstance(value, property)
     ]
-    return "\n\n".join([f"### {one.__name__}", doc.split("\n\n")[0], _table(header, rows), *found])
+    return "\n\n".join([f"### {one.__name__}", doc.split("\n\n")[0], table(header, rows), *found])
 
 
 def _enumeration(one: Any) -> str:
@@ -211,74 +209,7 @@ def _help(name: str) -> str:
     return command.get_help(click.Context(command, parent=parent, info_name=name, terminal_width=WIDTH))
 
 
-# -- measured rates ---------------------------------------------------------------------------------------------------
-
-
-def plateau_rates() -> str:
-    """False triggers and detections of the stage policy `plateau`, as measured."""
-    benchmark, measured = _benchmark("plateau_rates")
-    sections = [f"{len(measured[0]['advances'])} simulated runs for each number."]
-    for setting in dict.fromkeys(row["options"] for row in measured):
-        rows = [{**row, **benchmark.rates(row)} for row in measured if row["options"] == setting]
-        sections += [
-            f"#### {setting}",
-            "False triggers:",
-            _matrix(rows, lambda row: f"{row['false']:.0%}"),
-            "Plateaus found, and delay in steps: median (90th percentile):",
-            _matrix([row for row in rows if "found" in row], _found),
-        ]
-    return "\n\n".join(sections)
-
-
-def validation_drop_rates() -> str:
-    """False alarms and detections of the guard `validation_drop`, as measured."""
-    benchmark, measured = _benchmark("validation_drop_rates")
-    falls = [name for name in measured[0] if name.startswith("fall ") and name != "fall 0"]
-    rows = []
-    for row in measured:
-        rates = benchmark.rates(row)
-        found = [f"{rates[f'found {fall}']:.0%}, {rates[f'delay {fall}']:.0f}" for fall in falls]
-        rows.append([f"{row['alpha']:g}", str(row["before"]), f"{rates['false']:.1%}", *found])
-    header = ["`alpha`", "validations before", "false", *(f"{fall}: found, delay" for fall in falls)]
-    return f"{len(measured[0]['fall 0'])} simulated runs for each number.\n\n{_table(header, rows)}"
-
-
-def _benchmark(name: str) -> tuple[Any, list[dict[str, Any]]]:
-    """A script of `benchmarks/` as a module, and its raw results."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    benchmark = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(benchmark)
-    return benchmark, json.loads(benchmark.RESULTS.read_text(encoding="utf-8"))
-
-
-def _matrix(rows: list[dict[str, Any]], cell: Callable[[dict[str, Any]], str]) -> str:
-    """A row a curve, a column a noise."""
-    noises = list(dict.fromkeys((row["noise"], row["level"]) for row in rows))
-    curves = list(dict.fromkeys(row["curve"] for row in rows))
-    cells = {(row["curve"], row["noise"], row["level"]): cell(row) for row in rows}
-    header = ["curve", *(f"{noise}, {level:g}" for noise, level in noises)]
-    return _table(
-        header, [[curve.replace(" x ", " × "), *(cells[curve, *noise] for noise in noises)] for curve in curves]
-    )
-
-
-def _found(row: Mapping[str, Any]) -> str:
-    delay = f", {row['delay']:.0f} ({row['delay_p90']:.0f})" if "delay" in row else ""
-    return f"{row['found']:.0%}{delay}"
-
-
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def _table(header: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
 
 
 PARTS = {
@@ -286,8 +217,8 @@ PARTS = {
     "built-ins": built_ins,
     "values": values,
     "commands": commands,
-    "plateau-rates": plateau_rates,
-    "validation-drop-rates": validation_drop_rates,
+    "plateau-rates": measured.plateau_rates,
+    "validation-drop-rates": measured.validation_drop_rates,
 }
 
 

@@ -1,0 +1,68 @@
+"""Tables of what `benchmarks/` measured of the statistical stage policies."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tables import table
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def plateau_rates() -> str:
+    """False triggers and detections of the stage policy `plateau`, as measured."""
+    benchmark, measured = _benchmark("plateau_rates")
+    sections = [f"{len(measured[0]['advances'])} simulated runs for each number."]
+    for setting in dict.fromkeys(row["options"] for row in measured):
+        rows = [{**row, **benchmark.rates(row)} for row in measured if row["options"] == setting]
+        sections += [
+            f"#### {setting}",
+            "False triggers:",
+            _matrix(rows, lambda row: f"{row['false']:.0%}"),
+            "Plateaus found, and delay in steps: median (90th percentile):",
+            _matrix([row for row in rows if "found" in row], _found),
+        ]
+    return "\n\n".join(sections)
+
+
+def validation_drop_rates() -> str:
+    """False alarms and detections of the guard `validation_drop`, as measured."""
+    benchmark, measured = _benchmark("validation_drop_rates")
+    falls = [name for name in measured[0] if name.startswith("fall ") and name != "fall 0"]
+    rows = []
+    for row in measured:
+        rates = benchmark.rates(row)
+        found = [f"{rates[f'found {fall}']:.0%}, {rates[f'delay {fall}']:.0f}" for fall in falls]
+        rows.append([f"{row['alpha']:g}", str(row["before"]), f"{rates['false']:.1%}", *found])
+    header = ["`alpha`", "validations before", "false", *(f"{fall}: found, delay" for fall in falls)]
+    return f"{len(measured[0]['fall 0'])} simulated runs for each number.\n\n{table(header, rows)}"
+
+
+def _benchmark(name: str) -> tuple[Any, list[dict[str, Any]]]:
+    """A script of `benchmarks/` as a module, and its raw results."""
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    return benchmark, json.loads(benchmark.RESULTS.read_text(encoding="utf-8"))
+
+
+def _matrix(rows: list[dict[str, Any]], cell: Callable[[dict[str, Any]], str]) -> str:
+    """A row a curve, a column a noise."""
+    noises = list(dict.fromkeys((row["noise"], row["level"]) for row in rows))
+    curves = list(dict.fromkeys(row["curve"] for row in rows))
+    cells = {(row["curve"], row["noise"], row["level"]): cell(row) for row in rows}
+    header = ["curve", *(f"{noise}, {level:g}" for noise, level in noises)]
+    return table(
+        header, [[curve.replace(" x ", " × "), *(cells[curve, *noise] for noise in noises)] for curve in curves]
+    )
+
+
+def _found(row: Mapping[str, Any]) -> str:
+    delay = f", {row['delay']:.0f} ({row['delay_p90']:.0f})" if "delay" in row else ""
+    return f"{row['found']:.0%}{delay}"
