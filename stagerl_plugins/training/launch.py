@@ -21,7 +21,7 @@ from stagerl_plugins.training.checkpoints import Checkpoints
 from stagerl_plugins.training.supervise import MARK, end_all, marked
 
 LOG = "verl.log"
-CPU_ENVIRONMENT = {"VERL_PLATFORM": "cpu", "VLLM_CPU_KVCACHE_SPACE": "1"}
+CPU_ENVIRONMENT = {"VERL_PLATFORM": "cpu", "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def compose(launch: Launch) -> DictConfig:
         UserError: Hydra, verl or we refuse it.
     """
     os.environ.update(launch.environment)
+    import verl  # noqa: F401  first: its plugins tell Hydra where our stage files are
     from hydra import compose as hydra_compose
     from hydra import initialize_config_module
     from hydra.errors import HydraException

@@ -155,6 +155,7 @@ def check_all(config: DictConfig) -> tuple[DictConfig, Config, Plugins]:
     Raises:
         UserError: One line.
     """
+    from hydra.errors import HydraException
     from verl.trainer.ppo.utils import need_critic, need_reference_policy
     from verl.utils.config import validate_config
 
@@ -163,8 +164,8 @@ def check_all(config: DictConfig) -> tuple[DictConfig, Config, Plugins]:
     check_model(adopted)
     try:
         validate_config(adopted, need_reference_policy(adopted), need_critic(adopted))
-    except (AssertionError, ValueError) as error:
-        raise UserError(f"verl refuses the configuration: {error}") from error
+    except (AssertionError, ValueError, HydraException) as error:
+        raise UserError(f"verl refuses the configuration: {' '.join(str(error).split())}") from error
     return adopted, settings, plugins
 
 

@@ -29,7 +29,7 @@ def test_a_stock_verl_command_trains_in_two_stages(tmp_path, files):
     done = run(tmp_path, files, *bounds)
     assert done.returncode == 0, done.stdout[-3000:]
     assert [step["stage"] for step in RunFolder(tmp_path / "runs" / "stock").metrics()] == ["easy", "hard"]
-    assert "stagerl: the run ended: the stage's bound of 1 steps is reached" in done.stdout
+    assert "stagerl: the run ended: all 2 planned steps are done" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_stock_verl_command_trains_in_two_stages(tmp_path, files):
         ("algorithm.filter_groups.enable=True", "algorithm.filter_groups.enable=True: use `stagerl.gates="),
         ("++stagerl.stages.easy.levels=[esay]", "the problems have no level 'esay': did you mean 'easy'?"),
         ("data.train_files=/nowhere.parquet", "data.train_files: no such file: /nowhere.parquet"),
-        ("++stagerl.stages.hard.until={plato:{}}", "no stage_policy is called 'plato'"),
+        ("++stagerl.stages.hard.until.plateau.windw=9", "until.plateau.windw: unknown key; did you mean 'window'?"),
     ],
 )
 def test_a_mistake_is_one_line_before_ray_is_started(tmp_path, files, override, line):
