@@ -41,22 +41,28 @@ def check_reward(
     reward: Reward = WorkerSetup(plugins).build("reward", {registration.name: options}, "reward")
     texts = {**AWKWARD_TEXTS, "the ground truth itself": f"The answer is \\boxed{{{ground_truth}}}"}
     responses = [Response(text, ground_truth, data_source, f"problem-{n}") for n, text in enumerate(texts.values())]
-    alone = [_verdicts(registration, reward, [response], what) for what, response in zip(texts, responses, strict=True)]
-    together = _verdicts(registration, reward, responses, "all at once")
+    with asyncio.Runner() as runner:  # one loop for all, as in a verdict process
+
+        def judge(responses: list[Response], what: str) -> list[Verdict]:
+            try:
+                verdicts = runner.run(reward.score(responses))
+            except Exception as error:
+                raise ContractError(f"{registration}: score raised for {what}: {error!r}"[:500]) from error
+            _check_verdicts(registration, verdicts, len(responses), what)
+            return verdicts
+
+        alone = [judge([response], what) for what, response in zip(texts, responses, strict=True)]
+        together = judge(responses, "all at once")
+        judge([], "no response at all")
     for what, (one,), other in zip(texts, alone, together, strict=True):
         if (one.outcome, one.score) != (other.outcome, other.score):
             shown = f"{one.outcome} with {one.score} alone but {other.outcome} with {other.score} among others"
             raise ContractError(f"{registration}: {what} is {shown}: judge each response by itself")
-    _verdicts(registration, reward, [], "no response at all")
 
 
-def _verdicts(registration: Registration, reward: Reward, responses: list[Response], what: str) -> list[Verdict]:
-    try:
-        verdicts = asyncio.run(reward.score(responses))
-    except Exception as error:
-        raise ContractError(f"{registration}: score raised for {what}: {error!r}"[:500]) from error
-    if not isinstance(verdicts, list) or len(verdicts) != len(responses):
-        raise ContractError(f"{registration}: score must return a list of {len(responses)} verdicts for {what}")
+def _check_verdicts(registration: Registration, verdicts: Any, count: int, what: str) -> None:
+    if not isinstance(verdicts, list) or len(verdicts) != count:
+        raise ContractError(f"{registration}: score must return a list of {count} verdicts for {what}")
     for verdict in verdicts:
         if not isinstance(verdict, Verdict):
             raise ContractError(f"{registration}: score must return verdicts, got {verdict!r:.200} for {what}")
@@ -66,7 +72,6 @@ def _verdicts(registration: Registration, reward: Reward, responses: list[Respon
             raise ContractError(f"{registration}: a verdict holds what is no text or number: {error}") from error
         if not same:
             raise ContractError(f"{registration}: a verdict changed when sent between processes: {verdict!r:.200}")
-    return verdicts
 
 
 def check_sandbox(registration: Registration, options: Mapping[str, Any], plugins: Plugins) -> None:
