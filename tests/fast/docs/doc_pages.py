@@ -49,3 +49,17 @@ def write_titled(page: Path, folder: Path) -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
     return [block.title for block in titled]
+
+
+def commands_of(block: Block) -> list[tuple[str, str]]:
+    """Each command of a console block, on one line, with the output shown below it."""
+    parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
+    assert parts[0].strip() == "", f"{block}: begins with no command"
+    found = []
+    for part in parts[1:]:
+        command, _, shown = part.partition("\n")
+        while command.endswith("\\"):
+            more, _, shown = shown.partition("\n")
+            command = f"{command[:-1].rstrip()} {more.strip()}"
+        found.append((command, shown.strip()))
+    return found

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from doc_pages import ROOT, Block, blocks_in, write_titled
+from doc_pages import ROOT, Block, blocks_in, commands_of, write_titled
 
 from stagerl_plugins.cli import main
 from stagerl_plugins.config import Config, override, parse, read_yaml
@@ -65,13 +65,6 @@ def test_yaml_blocks_are_valid(block: Block, plugins: Plugins, tmp_path: Path, m
     else:
         assert raw.keys() <= Config.model_fields.keys()
         parse({**ONE_STAGE, **raw}, plugins)
-
-
-def commands_of(block: Block) -> list[tuple[str, str]]:
-    """Each command of a console block with the output shown below it."""
-    parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
-    assert parts[0].strip() == "", f"{block}: begins with no command"
-    return [(line, rest.strip()) for line, _, rest in (part.partition("\n") for part in parts[1:])]
 
 
 COMMANDS = [(block, command, shown) for block in blocks_in("console") for command, shown in commands_of(block)]
