@@ -298,3 +298,24 @@ def test_a_wrong_option_is_one_line_with_its_path(spec, message):
     with pytest.raises(UserError, match=message) as error:
         Tree(Problems(["p0"]), PLUGINS, seed=0).build("stage_policy", spec, "until")
     assert "\n" not in str(error.value)
+
+
+# -- token_budget --
+
+
+def test_token_budget_of_a_stage_counts_from_its_begin():
+    one = policy("token_budget", tokens=30)
+    for step in range(1, 4):
+        assert one.decide(at(step)).move is Move.STAY
+        one.observe(StepRecord(step, "one", (), tokens_generated=10))
+    assert one.decide(at(4)).move is Move.ADVANCE
+    one.stage_began(at(4, began=4))
+    assert one.decide(at(4, began=4)).move is Move.STAY
+
+
+def test_token_budget_of_a_run_counts_over_stages():
+    one = policy("token_budget", tokens=30, move="stop")
+    one.observe(StepRecord(1, "one", (), tokens_generated=20))
+    one.stage_began(at(2, began=2))
+    one.observe(StepRecord(2, "two", (), tokens_generated=10))
+    assert one.decide(at(3, began=2)).move is Move.STOP
