@@ -49,10 +49,8 @@ def _judge(response: Response) -> Verdict:
     answer = last_boxed(response.text)
     if answer is None or not answer.strip():
         return Verdict(Outcome.BAD_FORMAT, 0.0, r"no answer in a whole \boxed{}")
-    _, verify = _math_verify()
     shown = " ".join(answer[:200].split())
-    # an answer that repeats the ground truth is right, whether or not it can be parsed
-    if answer.strip() in truths or verify(_parse_truths(truths), _parse(answer), timeout_seconds=None):
+    if _equal(truths, answer.strip()):
         return Verdict(Outcome.CORRECT, 1.0, shown)
     return Verdict(Outcome.WRONG, 0.0, shown)
 
@@ -74,7 +72,14 @@ def acceptable_answers(truth: Any) -> tuple[str, ...]:
     raise ValueError(f"ground truth {truth!r}: expected text, a number, or a list of these")
 
 
-@lru_cache(maxsize=1024)  # the rollouts of a prompt group share theirs
+@lru_cache(maxsize=256)  # the rollouts of a prompt group share their ground truth, and often their answers
+def _equal(truths: tuple[str, ...], answer: str) -> bool:
+    _, verify = _math_verify()
+    # an answer that repeats the ground truth is right, whether or not it can be parsed
+    return answer in truths or verify(_parse_truths(truths), _parse(answer), timeout_seconds=None)
+
+
+@lru_cache(maxsize=256)
 def _parse_truths(truths: tuple[str, ...]) -> list[Any]:
     parsed = [expression for truth in truths for expression in _parse(truth)]
     if not parsed:
@@ -85,7 +90,6 @@ def _parse_truths(truths: tuple[str, ...]) -> list[Any]:
 def _parse(answer: str) -> list[Any]:
     """Let Math-Verify read an answer: what it found in it, as SymPy expressions and as text."""
     parse, _ = _math_verify()
-    answer = answer.strip()
     text = rf"\boxed{{{answer}}}"
     if answer.endswith("%"):
         # Math-Verify takes 50\% for 0.5 only if the sign stands outside of the formula

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 
 from stagerl_plugins.protocols import Spec
 from stagerl_plugins.rewards.call import describe
-from stagerl_plugins.rewards.process import DiedIdleError, StartError, VerdictProcess, Zygote
+from stagerl_plugins.rewards.process import ATTEMPTS, DiedIdleError, StartError, VerdictProcess, Zygote
 from stagerl_plugins.types import Response, Verdict
-
-ATTEMPTS = 3  # processes that a response is offered to, should they die before they take it
 
 
 @dataclass(slots=True)
@@ -89,7 +87,7 @@ class VerdictPool:
     def _judge(
         self, process: VerdictProcess | None, source: str, message: bytes
     ) -> tuple[Verdict, VerdictProcess | None]:
-        """A verdict, and the process that made it; one that died while it was idle has cost nothing."""
+        """A verdict, and the process that made it; one that died before it took the response has cost nothing."""
         for _ in range(ATTEMPTS):
             if process is None or not process.alive:
                 process = self._zygote.fork()

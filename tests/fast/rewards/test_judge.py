@@ -24,7 +24,7 @@ def reports() -> list[str]:
 @pytest.fixture(scope="module")
 def judge(plugins: Plugins, reports: list[str]) -> Iterator[Judge]:
     rewards = {
-        "math": {"math": {"seconds": 0.3}},
+        "math": {"math": {"seconds": 0.2}},
         "as_told": AS_TOLD,
         "bounded": {"misbehaving": {"how": "spin_in_c", "cpu_seconds": 0.2}},
         "unbuildable": {"misbehaving": {"how": "unbuildable"}},
