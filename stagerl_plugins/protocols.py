@@ -36,6 +36,9 @@ class Pool(Protocol):
     def allows(self, indices: IntArray) -> BoolArray:
         """Which of these problems may be drawn: int64, shape (k,) -> bool, shape (k,)."""
 
+    def without(self, indices: IntArray) -> Pool:
+        """The same pool less these problems, for a sampler that asks an inner one more than once in a draw."""
+
     @property
     def indices(self) -> IntArray:
         """All problems that may be drawn, ascending, int64, shape (len,). Costs a pass over all problems."""

@@ -135,6 +135,9 @@ class Move(StrEnum):
     STOP = "stop"
 
 
+PRECEDENCE = (Move.STOP, Move.BACK, Move.ADVANCE, Move.STAY)  # of several decisions the first of these counts
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A stage policy's answer, with the numbers it rests on."""

@@ -1,4 +1,4 @@
-"""`make demo`: grade, level, train in two stages, evaluate before and after; every command is shown as one would type it.
+"""`make demo`: grade, level, train in two stages, evaluate before and after. Every command is shown as one types it.
 
 What it makes lies in build/quickstart/NAME, the run in runs/NAME. Started again after an interruption, it goes on.
 """
@@ -161,9 +161,7 @@ def summary(setting: Setting, control: str | None, began: float) -> None:
     print(f"picture: {plot_run(run)}")
     print(f"run: {run}   model after training: {setting.folder / 'trained'}   {time.monotonic() - began:.0f} s in all")
     if not setting.sums:
-        print(
-            "So few steps show the machinery and no gain: a model of this size needs hours on GPUs to learn such problems."
-        )
+        print("So few steps show the machinery and no gain: to learn such problems takes hours on GPUs.")
     elif control is None:
         print(
             "next: make demo CONTROL=uniform, CONTROL=hard_only or CONTROL=random_reward, at the same number of tokens"

@@ -17,9 +17,7 @@ from stagerl_plugins.errors import PluginError, UserError
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import Context
-from stagerl_plugins.types import Admission, Decision, Group, Move, PromptRequest, StepRecord, Transition
-
-PRECEDENCE = (Move.STOP, Move.BACK, Move.ADVANCE, Move.STAY)
+from stagerl_plugins.types import PRECEDENCE, Admission, Decision, Group, Move, PromptRequest, StepRecord, Transition
 
 
 class Curriculum:
@@ -81,7 +79,7 @@ class Curriculum:
         paths = [f"guards.{name}" for name in self.config.guards]
         if self.settings.until is not None:
             paths.append(f"stages.{self.stage}.until")
-        decisions = [self.tree.call(path, "decide", context) for path in paths]
+        decisions: list[Decision] = [self.tree.ask(path, "decide", Decision, context) for path in paths]
         if step - self.stage_began_at >= self.settings.max_steps:
             decisions.append(Decision(Move.ADVANCE, f"the stage's bound of {self.settings.max_steps} steps is reached"))
         allowed = [decision for decision in decisions if self._allowed(decision.move, step)]
@@ -225,7 +223,7 @@ class Curriculum:
         for name in self.config.gates:
             if not admission.admit:
                 break
-            admission = self.tree.call(f"gates.{name}", "admit", self._context(self.step), group)
+            admission = self.tree.ask(f"gates.{name}", "admit", Admission, self._context(self.step), group)
         if not admission.admit:
             self._batch[str(self.problems.domains[group.index])] -= 1
             self._rejections[admission.reason or "rejected"] += 1

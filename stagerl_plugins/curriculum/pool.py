@@ -27,6 +27,12 @@ class StagePool:
         allowed: BoolArray = self._members[indices] & ~self._drawn[indices]
         return allowed
 
+    def without(self, indices: IntArray) -> StagePool:
+        """The same pool less these problems."""
+        drawn = self._drawn.copy()
+        drawn[indices] = True
+        return StagePool(self._members, drawn)
+
     @property
     def indices(self) -> IntArray:
         """All problems that may be drawn, ascending, int64, shape (len,)."""

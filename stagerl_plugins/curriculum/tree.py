@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -16,6 +16,8 @@ from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import Part
 from stagerl_plugins.types import IntArray
+
+T = TypeVar("T")
 
 
 class Node:
@@ -96,6 +98,18 @@ class Tree:
         finally:
             key = f"{path}.{method}"
             self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - began
+
+    def ask(self, path: str, method: str, answer: type[T], *arguments: Any) -> T:
+        """Call a method of one plugin that must answer with a value of this type.
+
+        Raises:
+            PluginError: The plugin raised, or answered with something else.
+        """
+        value = self.call(path, method, *arguments)
+        if not isinstance(value, answer):
+            name = self.nodes[path].registration
+            raise PluginError(f"{name} at {path}: {method} must return a {answer.__name__}, got {value!r:.200}")
+        return value
 
     def call_all(self, method: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
         """Call a method of every plugin, parents before children; yields path and answer."""

@@ -64,7 +64,8 @@ class VerdictPool:
                 self._tasks.put(None)
         self._zygote.close()
         for thread in self._threads:
-            thread.join()
+            if thread is not threading.current_thread():  # the garbage collector may close us from anywhere
+                thread.join()
         self._zygote.close()
 
     def _serve(self) -> None:

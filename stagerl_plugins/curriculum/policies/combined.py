@@ -9,9 +9,7 @@ from pydantic import Field
 from stagerl_plugins.config import PluginSpec
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Context, Setup, StagePolicy
-from stagerl_plugins.types import Decision, Move
-
-_PRECEDENCE = (Move.STOP, Move.BACK, Move.ADVANCE, Move.STAY)
+from stagerl_plugins.types import PRECEDENCE, Decision
 
 
 class CombinedOptions(Options):
@@ -33,4 +31,4 @@ class Combined(StagePolicy):
 
 def first_in_precedence(decisions: Sequence[Decision]) -> Decision:
     """The decision that goes first: stop before back before advance before stay; of equal ones the first."""
-    return min(decisions, key=lambda decision: _PRECEDENCE.index(decision.move))
+    return min(decisions, key=lambda decision: PRECEDENCE.index(decision.move))

@@ -13,8 +13,8 @@ from stagerl_plugins.config import PluginSpec
 from stagerl_plugins.difficulty.outcome_counts import count_outcomes
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
-from stagerl_plugins.protocols import Context, Pool, Sampler, Setup
-from stagerl_plugins.types import BoolArray, FloatArray, IntArray, PromptRequest, StepRecord
+from stagerl_plugins.protocols import Context, Sampler, Setup
+from stagerl_plugins.types import FloatArray, IntArray, PromptRequest, StepRecord
 
 stagerl_contract = 1
 
@@ -53,7 +53,7 @@ class Greso(Sampler):
 
     def draw(self, context: Context, count: int) -> list[PromptRequest]:
         assert context.pool is not None
-        pool = _Unproposed(context.pool)
+        pool = context.pool
         kept: list[PromptRequest] = []
         skipped: list[PromptRequest] = []
         while len(kept) < count and len(pool) > 0:
@@ -61,7 +61,7 @@ class Greso(Sampler):
             if not proposed:
                 break
             indices = np.array([request.index for request in proposed], dtype=np.int64)
-            pool.proposed = np.append(pool.proposed, indices)
+            pool = pool.without(indices)
             keep = self._rng.random(len(indices)) < self._keep_probability(indices)
             kept += compress(proposed, keep)
             skipped += compress(proposed, ~keep)
@@ -106,24 +106,6 @@ class Greso(Sampler):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._p_easy, self._p_hard, self._skipped = state["p_easy"], state["p_hard"], state["skipped"]
-
-
-class _Unproposed:
-    """A pool less what the inner sampler has proposed in this draw."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self.proposed: IntArray = np.empty(0, dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self._pool) - len(self.proposed)
-
-    def allows(self, indices: IntArray) -> BoolArray:
-        return self._pool.allows(indices) & ~np.isin(indices, self.proposed)
-
-    @property
-    def indices(self) -> IntArray:
-        return np.setdiff1d(self._pool.indices, self.proposed, assume_unique=True)
 
 
 @hookimpl

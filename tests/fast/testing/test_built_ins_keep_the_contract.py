@@ -14,6 +14,7 @@ OPTIONS = {
     "plateau": {"window": 8, "min_gain": 0.2, "alpha": 0.2, "patience": 2},
     "fixed_steps": {"steps": 3},
     "pass_rate_threshold": {"threshold": 0.3, "window": 3},
+    "token_budget": {"tokens": 500},
     "validation_drop": {"window": 1, "alpha": 0.05},
     "any_of": {"policies": ["validation_drop", {"fixed_steps": {"steps": 4}}]},
     "all_of": {"policies": [{"pass_rate_threshold": {"threshold": 0.3, "window": 3}}, {"fixed_steps": {"steps": 4}}]},
