@@ -104,7 +104,10 @@ BROKEN = {
     "no contract": ("del stagerl_contract", "declares no contract: add `stagerl_contract = 1`"),
     "newer contract": ("stagerl_contract = 2", "was made for contract 2, this is 1: update stagerl-plugins"),
     "misspelt argument": ("@hookimpl\ndef register_samplers(regster): pass", "regster"),
-    "failing hook": ("@hookimpl\ndef register_samplers(register): raise ValueError('no luck')", "no luck"),
+    "failing hook": (
+        "@hookimpl\ndef register_gates(register): register('g', Gate); raise ValueError('no luck')",
+        "no luck",
+    ),
     "contract of text": ("stagerl_contract = '1'", "contract"),
     "options of another sort": ("@hookimpl\ndef register_gates(register): register('g', Gate, dict)", "pydantic"),
     "no factory": ("@hookimpl\ndef register_gates(register): register('g', 7)", "callable"),
