@@ -1,5 +1,6 @@
 """Difficulty-aware staged reinforcement learning for LLM reasoning, as plugins on top of verl."""
 
+from stagerl_plugins.config import PluginSpec
 from stagerl_plugins.hookspecs import CONTRACT, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.problems import Problems
@@ -48,6 +49,7 @@ __all__ = [
     "Options",
     "Outcome",
     "Part",
+    "PluginSpec",
     "Pool",
     "Problems",
     "PromptRequest",

@@ -272,8 +272,8 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _explain(error: ValidationError, model: type[BaseModel], path: str) -> str:
-    """The first complaint of pydantic in one line."""
-    first = error.errors()[0]
+    """One complaint of pydantic in one line: an unknown key first, as a misspelt one makes another key missing."""
+    first = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
     location = [str(part) for part in first["loc"]]
     where = ".".join(part for part in [path, *location] if part) or "the configuration"
     if first["type"] == "extra_forbidden":

@@ -94,18 +94,9 @@ def show_plan(launch: Launch) -> tuple[Table, str]:
 
 
 def _table(plan: Plan) -> Table:
-    table = Table(title="stage plan")
-    for heading in (
-        "stage",
-        "problems",
-        "steps at most",
-        "ends by",
-        "prompts",
-        "rollouts each",
-        "budget",
-        "tokens a step",
-    ):
-        table.add_column(heading, justify="left" if heading in ("stage", "ends by") else "right")
+    table = Table(title="stage plan", box=None, title_justify="left", header_style="bold")
+    for heading in ("stage", "problems", "steps <=", "ends by", "prompts", "n", "budget", "tokens <="):
+        table.add_column(heading, justify="left" if heading in ("stage", "ends by") else "right", overflow="fold")
     for stage in plan.stages:
         numbers = (stage.prompts, stage.group_size, stage.response_budget)
         table.add_row(
@@ -114,7 +105,7 @@ def _table(plan: Plan) -> Table:
             f"{stage.steps:,}",
             stage.until,
             *(f"{number:,}" for number in numbers),
-            f"<= {stage.tokens:,}",
+            f"{stage.tokens:,}",
         )
     return table
 

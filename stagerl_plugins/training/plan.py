@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,12 +62,13 @@ def compose(launch: Launch) -> DictConfig:
     from stagerl_plugins.training.verl_config import check_all
 
     try:
-        with initialize_config_module("verl.trainer.config", version_base=None):
+        with contextlib.redirect_stdout(sys.stderr), initialize_config_module("verl.trainer.config", version_base=None):
             config = hydra_compose("ppo_trainer", overrides=launch.overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"verl refuses the configuration: {' '.join(str(error).split())}") from error
     nothing_left(config, launch.config)
-    return check_all(config)[0]
+    with contextlib.redirect_stdout(sys.stderr):  # verl prints that all is well
+        return check_all(config)[0]
 
 
 def make_plan(launch: Launch, config: DictConfig, curriculum: Curriculum) -> Plan:

@@ -56,6 +56,8 @@ def check(config: DictConfig, settings: Config) -> None:
         value = OmegaConf.select(config, key)
         if value not in wanted:
             raise UserError(f"{key}={value}: {remedy}")
+    if OmegaConf.is_missing(config.actor_rollout_ref.rollout, "name"):
+        raise UserError("actor_rollout_ref.rollout.name: is missing: name the engine, such as vllm")
     manager = OmegaConf.select(config, "actor_rollout_ref.rollout.agent.agent_loop_manager_class")
     if manager not in (None, AGENT_LOOP_MANAGER):
         raise UserError(
