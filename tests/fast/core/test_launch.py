@@ -1,0 +1,86 @@
+"""From a file to the equal verl command."""
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.training.launch import hydra_value, prepare
+
+keys = st.from_regex(r"[a-z_][a-z0-9_/.-]*", fullmatch=True)
+text = st.text(st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="$"), max_size=12)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9).filter(lambda x: x == x) | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(values)
+def test_hydra_reads_a_value_back_as_it_was(value):
+    parsed = OverridesParser.create().parse_override(f"key={hydra_value(value)}").value()
+    assert plain(parsed) == value
+
+
+def plain(value):
+    """Hydra's parsed value without its quotes."""
+    if isinstance(value, dict):
+        return {str(getattr(key, "text", key)): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return getattr(value, "text", value)
+
+
+def write(tmp_path, text):
+    path = tmp_path / "two.yaml"
+    path.write_text(text)
+    return path
+
+
+STAGES = "stages:\n  easy: {max_steps: 2}\n"
+
+
+def test_the_command_holds_verl_s_keys_and_ours(tmp_path):
+    path = write(
+        tmp_path, STAGES + "device: cpu\nverl:\n  data.train_batch_size: 8\n  actor_rollout_ref.actor.optim.lr: 1e-6\n"
+    )
+    launch = prepare(path, ["stages.easy.max_steps=5", "verl.trainer.save_freq=3"])
+    assert launch.overrides[:2] == ["+stagerl=base", "+stagerl_device=cpu"]
+    assert "actor_rollout_ref.actor.optim.lr=1e-06" in launch.overrides
+    assert "trainer.save_freq=3" in launch.overrides
+    assert "++stagerl.stages.easy.max_steps=5" in launch.overrides
+    assert launch.config.stages["easy"].max_steps == 5
+    assert launch.shown().startswith("VERL_PLATFORM=cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "assignments", "line"),
+    [
+        ("stages: [", [], "two.yaml, line 1"),
+        ("- a\n", [], "expected keys and values at the top, got list"),
+        (STAGES + "sampler: unifrom\n", [], "no sampler is called 'unifrom': did you mean 'uniform'?"),
+        (STAGES + "sampler: {uniform: {}, sequential: {}}\n", [], "expected the name of one sampler"),
+        (STAGES + "gates: {zero_variance: {min_sdt: 1}}\n", [], "gates.zero_variance.min_sdt: unknown key"),
+        (STAGES, ["stages.easy.max_steps=many"], "stages.easy.max_steps"),
+        (STAGES, ["stages.easy"], "expected key=value"),
+        (STAGES, ["seed.deep=1"], "seed"),
+        (STAGES + "name: 'a b'\n", [], "name"),
+        (STAGES + "verl: 3\n", [], "verl"),
+        ("{}", [], "stages: is missing"),
+        ("stages: {}", [], "stages"),
+        (STAGES + "mix: {}\n", [], "mix: unknown key"),
+        ("stages:\n  a: {max_steps: 1, mix: {math: 0}}\n", [], "stages.a.mix.math"),
+        ("stages:\n  a: {max_steps: 1, mix: {m: 1}, domains: [n]}\n", [], "mix names ['m'] but domains are ['n']"),
+    ],
+)
+def test_a_mistake_in_a_file_is_one_line(tmp_path, text, assignments, line):
+    with pytest.raises(UserError) as error:
+        prepare(write(tmp_path, text), assignments)
+    assert line in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.yaml: No such file"):
+        prepare(tmp_path / "nowhere.yaml")

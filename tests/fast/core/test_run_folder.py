@@ -1,0 +1,33 @@
+"""What a run leaves, also when it was killed while it wrote."""
+
+import pytest
+
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.run_folder import RunFolder
+
+
+def test_metrics_are_one_entry_a_step_and_survive_a_torn_line(tmp_path):
+    run = RunFolder(tmp_path)
+    run.append_metrics(1, {"stage": "easy", "reward/mean": 0.5, "nan": float("nan")})
+    run.append_metrics(2, {"stage": "easy", "reward/mean": 0.6})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "rew')
+    run.append_metrics(2, {"stage": "easy", "reward/mean": 0.7})
+    run.append_metrics(2, {"validation/held": 0.4})
+    assert run.metrics() == [
+        {"step": 1, "stage": "easy", "reward/mean": 0.5},
+        {"step": 2, "stage": "easy", "reward/mean": 0.7, "validation/held": 0.4},
+    ]
+
+
+def test_run_json_is_updated_by_key(tmp_path):
+    run = RunFolder(tmp_path / "new")
+    run.write_run(name="a", ended=None)
+    run.write_run(ended={"step": 3})
+    assert run.read_run() == {"name": "a", "ended": {"step": 3}}
+
+
+def test_a_damaged_run_json_is_one_line(tmp_path):
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        RunFolder(tmp_path).read_run()

@@ -1,0 +1,51 @@
+"""Nothing of a run stays behind, whoever dies."""
+
+import os
+import subprocess
+import sys
+import time
+
+from stagerl_plugins.training.supervise import MARK, end_all, marked
+
+# a child that ignores SIGTERM and leaves its session, as vLLM's engine and Ray's workers may
+STUBBORN = "import os, signal, time; os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+
+
+def supervise(folder, code):
+    command = [sys.executable, "-m", "stagerl_plugins.training.supervise", sys.executable, "-c", code]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, env={**os.environ, MARK: str(folder)}, start_new_session=True
+    )
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def spawn(code):
+    return f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}]); "
+
+
+def test_a_command_s_status_is_passed_on_and_what_it_left_is_ended(tmp_path):
+    process = supervise(tmp_path, spawn(STUBBORN) + "sys.exit(7)")
+    assert process.wait(timeout=30) == 7
+    assert marked(str(tmp_path)) == []
+
+
+def test_when_the_parent_dies_everything_ends(tmp_path):
+    process = supervise(tmp_path, spawn(STUBBORN) + "import time; time.sleep(60)")
+    wait_for(lambda: len(marked(str(tmp_path))) >= 3)
+    process.stdin.close()  # what the kernel does for a dead parent
+    process.wait(timeout=30)
+    assert marked(str(tmp_path)) == []
+
+
+def test_other_runs_are_left_alone(tmp_path):
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, MARK: "/other"})
+    assert end_all(str(tmp_path)) == 0
+    assert other.poll() is None
+    other.kill()
+    other.wait()
