@@ -166,6 +166,7 @@ class Training:
                     seen[entry["step"]] = entry
                     show(entry)
             if code is not None:
+                end_all(str(self.launch.folder))  # the supervisor may itself have been killed
                 return code
             time.sleep(poll)
 
