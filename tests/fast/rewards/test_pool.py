@@ -55,14 +55,17 @@ def test_a_kill_costs_only_what_was_being_judged(plugins: Plugins) -> None:
     async def judge_and_kill(kill_the_forker: bool) -> list[Verdict]:
         verdicts = asyncio.gather(*(judge.judge(Response(rf"\boxed{{{n}^2}}", "49")) for n in range(40)))
         await asyncio.sleep(random.random() * 0.05)
-        while not (family := psutil.Process().children()) or not (workers := family[0].children()):
-            await asyncio.sleep(0.01)  # what was killed the time before is being replaced
-        (family[0] if kill_the_forker else random.choice(workers)).kill()
+        forker().kill() if kill_the_forker else random.choice(forker().children()).kill()
         return await verdicts
 
-    with Judge({"default": "math"}, plugins, Judging(processes=2, seconds=60)) as judge:
+    def until_both_are_replaced() -> None:
         asyncio.run(judge.judge_all([Response("", "49")] * 20))
+        while len(forker().children()) < 2:
+            asyncio.run(judge.judge_all([Response("", "49")] * 20))
+
+    with Judge({"default": "math"}, plugins, Judging(processes=2, seconds=60)) as judge:
         for kill_the_forker in (False, False, True, False, False):
+            until_both_are_replaced()
             verdicts = asyncio.run(judge_and_kill(kill_the_forker))
             lost = [verdict.detail for verdict in verdicts if not verdict.judged]
             assert len(lost) <= (2 if kill_the_forker else 1)
