@@ -1,18 +1,17 @@
 """Make the quickstart's model: `python pretrain.py --out model`, about 20 minutes on 2 cores.
 
-Three phases of supervised training. First the model learns the working, then to guess instead, and last that the
-working is for short sums: there it is seen now and then, on long ones practically never. Guesses are right less often
-the more terms there are. So the model starts with pass rates that fall with the number of terms, and with something to
-discover that only easy problems show: the working pays.
+Three phases of supervised training. First the model learns the working, then to guess instead, and last to write the
+working down for short sums alone. A guess is right less often the more terms there are. So the model starts with pass
+rates that fall with the number of terms, and with something to discover that only easy problems show: the working pays.
 
-The result depends on the seed and the number of steps, not on the machine's speed; the log is written beside the model.
+The result depends on the seed and on rounding (threads, version of torch), not on the machine's speed. A log is written
+beside the model.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import time
 from collections.abc import Callable
@@ -32,18 +31,18 @@ IGNORED = -100  # label of tokens that have no loss
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Part of the training: its share of all steps, its peak learning rate, and how often answers are worked."""
+    """Part of the training: its steps, its peak learning rate, and how often answers are worked."""
 
     name: str
-    share: float
+    steps: int
     learning_rate: float
     worked: Callable[[int], float]  # number of terms -> probability
 
 
 PHASES = (
-    Phase("working", 0.65, 3e-3, lambda terms: 0.9),
-    Phase("guessing", 0.2, 1.5e-3, lambda terms: 0.15),
-    Phase("rare working", 0.15, 1e-3, lambda terms: 0.35 * math.exp(-0.9 * (terms - 3))),
+    Phase("working", 2600, 3e-3, lambda terms: 0.9),
+    Phase("guessing", 800, 1.5e-3, lambda terms: 0.15),
+    Phase("rare working", 1000, 1e-3, lambda terms: 1.1 - 0.2 * terms if terms < 5 else 0.0),
 )
 
 
@@ -111,8 +110,10 @@ def train(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder for the model, its tokenizer and pretrain.log")
-    parser.add_argument("--steps", type=int, default=4000, help="steps of all phases together (default: 4000)")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the model, its tokenizer and pretrain.jsonl"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on every phase's steps, to try the script")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="threads of torch; others round differently")
     arguments = parser.parse_args()
@@ -123,12 +124,12 @@ def main() -> None:
     tokenizer = build_tokenizer()
     model = build_model(tokenizer)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with (arguments.out / "pretrain.log").open("w", encoding="utf-8") as log:
-        command = f"python pretrain.py --out {arguments.out.name} --steps {arguments.steps} --seed {arguments.seed}"
+    with (arguments.out / "pretrain.jsonl").open("w", encoding="utf-8") as log:
+        command = f"python pretrain.py --out {arguments.out.name} --seed {arguments.seed}"
         print(json.dumps({"command": command, "torch": torch.__version__}), file=log, flush=True)
         for phase in PHASES:
             rng = random.Random(f"{arguments.seed} {phase.name}")
-            train(model, tokenizer, phase, round(arguments.steps * phase.share), rng, log)
+            train(model, tokenizer, phase, round(phase.steps * arguments.scale), rng, log)
     model.to(torch.bfloat16).save_pretrained(arguments.out)
     tokenizer.save_pretrained(arguments.out)
 
