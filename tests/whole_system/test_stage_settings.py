@@ -26,7 +26,7 @@ def run(tmp_path_factory, files) -> Run:
                 "max_steps": 2,
                 "response_budget": 4,
                 "group_size": 4,
-                "temperature": 0.5,
+                "temperature": 1.3,
                 "entropy_coeff": 0.01,
                 "kl_coeff": 0.1,
                 "learning_rate_factor": 0.25,
@@ -50,7 +50,7 @@ def in_stage(run: Run, event: str) -> tuple[list[dict], list[dict]]:
 def test_the_engine_gets_budget_temperature_and_a_seed_of_its_own_for_each_rollout(run):
     plain, changed = in_stage(run, "request")
     assert {(r["max_tokens"], r["temperature"]) for r in plain} == {(32, 1.0)}
-    assert {(r["max_tokens"], r["temperature"]) for r in changed} == {(4, 0.5)}
+    assert {(r["max_tokens"], r["temperature"]) for r in changed} == {(4, 1.3)}
     seeds = [request["seed"] for request in plain + changed]
     assert None not in seeds
     assert len(set(seeds)) == len(seeds)
