@@ -1,16 +1,12 @@
-"""Each hook that registers plugins: what it registers does its work in a run. Event hooks: see tests/whole_system."""
+"""Each hook that registers plugins: what it registers does its work in a run.
+
+The event hooks are seen in a real run (`tests/whole_system/test_third_party.py`); `tests/fast/docs/test_hooks_page.py`
+makes sure that every hook has a test named after it.
+"""
 
 from __future__ import annotations
 
-import ast
-import inspect
-from pathlib import Path
-
 import pytest
-
-from stagerl_plugins import hookspecs
-
-TESTS = Path(__file__).parents[2]
 
 PACKAGE = '''
 import numpy as np
@@ -174,15 +170,3 @@ def test_hook_register_rewards(run):
 
 def test_hook_register_sandboxes(run):
     assert run["execution"] == "3"
-
-
-def test_every_hook_has_a_test_named_after_it():
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in TESTS.rglob("test_*.py")]
-    tests = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    hooks = {
-        name
-        for name, function in inspect.getmembers(hookspecs, inspect.isfunction)
-        if hasattr(function, "stagerl_plugins_spec")
-    }
-    assert len(hooks) >= 11
-    assert sorted(hook for hook in hooks if f"test_hook_{hook}" not in tests) == []
