@@ -1,4 +1,10 @@
-"""pass@1 of a model on held-out problems, in all and by level, domain and data source, and the gain of another."""
+"""pass@1 of a model on held-out problems, in all and by level, domain and data source, and the gain of another.
+
+The samples are those that `stagerl grade` drew of the held-out problems: an evaluation is a grading under a name of
+its own. The paper takes 16 or 4 samples a problem at temperature 0.6 and top_p 0.95 (arXiv 2504.00829). Levels must not
+come from the samples that are then counted: problems picked as hard by them seem harder than they are. Grade once more,
+with another seed, for the levels.
+"""
 
 from __future__ import annotations
 
