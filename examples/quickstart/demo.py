@@ -152,11 +152,11 @@ def summary(setting: Setting, control: str | None, began: float) -> None:
         length = mean([e["response_length/mean"] for e in entries[-3:]])
         print(f"stage {stage}: {len(entries)} steps, reward {first:.2f} -> {last:.2f}, length at its end {length:.1f}")
         if "transition" in entries[0]:
-            print(f"  began by {entries[0]['transition']}")
+            print(f"  it began: {entries[0]['transition']}")
     print(f"{sum(e['tokens/generated'] for e in steps):,} tokens generated\n")
     evaluations = [read_evaluation(read_problems(setting.folder / f"{n}.parquet"), n) for n in ("before", "after")]
     found = gains(*evaluations)
-    Console(soft_wrap=True).print(gain_table(found))
+    Console(width=110).print(gain_table(found))
     print(f"\nin all: {found[0].verdict}")
     print(f"picture: {plot_run(run)}")
     print(f"run: {run}   model after training: {setting.folder / 'trained'}   {time.monotonic() - began:.0f} s in all")
