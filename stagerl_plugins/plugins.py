@@ -29,6 +29,10 @@ KINDS = {
 }
 
 
+class DuplicateError(PluginError):
+    """Two plugins register one name."""
+
+
 class Options(BaseModel):
     """Base for a plugin's options: unknown keys are refused. A plugin without options uses it as it is."""
 
@@ -78,37 +82,42 @@ class Plugins:
         return sorted(name for k, name in self.registrations if k == kind)
 
     def add(self, plugin: object, distribution: str, version: str) -> None:
-        """Register one plugin object or module: check its contract, collect its names.
+        """Register one plugin object or module: check its contract, collect its names. All of it is added, or nothing.
 
         Raises:
-            PluginError: Wrong contract, a misspelt hook, or a name that another plugin has.
+            PluginError: Wrong contract, a misspelt hook or argument, a hook that raises, or what it registers is none.
+            DuplicateError: It registers a name that another plugin has.
         """
-        declared = getattr(plugin, "stagerl_contract", None)
         where = f"{_name_of(plugin)} of {distribution} {version}"
-        if declared is None:
-            raise PluginError(f"{where} declares no contract: add `stagerl_contract = {hookspecs.CONTRACT}`")
-        if declared > hookspecs.CONTRACT:
-            raise PluginError(
-                f"{where} was made for contract {declared}, this is {hookspecs.CONTRACT}: update stagerl-plugins"
-            )
-        self.manager.register(plugin)
+        _check_contract(plugin, where)
+        known = dict(self.registrations)
         try:
+            self.manager.register(plugin)
             self.manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            self.manager.unregister(plugin)
-            raise PluginError(f"{where}: {str(error).splitlines()[0]}") from error
+            for kind, hook in KINDS.items():
+                others = [p for p in self.manager.get_plugins() if p is not plugin]
+                caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
+                caller(register=self._registrar(kind, distribution, version))
+        except Exception as error:
+            self.registrations = known
+            if self.manager.is_registered(plugin):
+                self.manager.unregister(plugin)
+            if isinstance(error, PluginError):
+                raise
+            shown = str(error) if isinstance(error, pluggy.PluginValidationError) else repr(error)
+            raise PluginError(f"{where}: {' '.join(shown.split())}") from error
         self.distributions[distribution] = version
-        for kind, hook in KINDS.items():
-            others = [p for p in self.manager.get_plugins() if p is not plugin]
-            caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
-            caller(register=self._registrar(kind, distribution, version))
 
     def _registrar(self, kind: str, distribution: str, version: str) -> hookspecs.Register:
         def register(name: str, factory: Any, options: Any = None) -> None:
             new = Registration(kind, name, factory, options or Options, distribution, version)
+            if not callable(factory):
+                raise PluginError(f"{new}: its factory must be callable as factory(options, setup), got {factory!r}")
+            if not (isinstance(new.options, type) and issubclass(new.options, BaseModel)):
+                raise PluginError(f"{new}: its options must be a pydantic model class, got {options!r}")
             old = self.registrations.setdefault((kind, name), new)
             if old is not new:
-                raise PluginError(
+                raise DuplicateError(
                     f"two plugins register the {kind} '{name}': {old} and {new}: uninstall one, or rename"
                 )
 
@@ -127,11 +136,13 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
     """Load all plugins that `STAGERL_LOAD_PLUGINS` allows.
 
     Args:
-        on_error: "fail" raises for a plugin that cannot be loaded, "skip" reports it and goes on.
+        on_error: "fail" raises for a plugin that cannot be loaded, "skip" reports it and goes on; two of one name are
+            refused in any case, as nobody could say which of them a run would get.
         report: Where skipped plugins are reported.
 
     Raises:
-        PluginError: A plugin cannot be loaded and `on_error` is "fail"; or two register the same name.
+        PluginError: A plugin cannot be loaded and `on_error` is "fail".
+        DuplicateError: Two register the same name.
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
@@ -141,12 +152,12 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
         try:
             try:
                 plugin = entry.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 place = traceback.extract_tb(error.__traceback__)[-1]
                 raise PluginError(f"{where} cannot be imported: {error!r} ({place.filename}:{place.lineno})") from error
             plugins.add(plugin, distribution.name, distribution.version)
         except PluginError as error:
-            if on_error == "fail":
+            if on_error == "fail" or isinstance(error, DuplicateError):
                 raise
             plugins.skipped.append(str(error))
             if report:
@@ -168,6 +179,18 @@ def _entry_points() -> Iterator[tuple[EntryPoint, Distribution]]:
         if missing:
             raise UserError(f"{LOAD_VARIABLE} names {', '.join(sorted(missing))}, which no installed package provides")
     yield from (found[key] for key in sorted(found))
+
+
+def _check_contract(plugin: object, where: str) -> None:
+    declared = getattr(plugin, "stagerl_contract", None)
+    if declared is None:
+        raise PluginError(f"{where} declares no contract: add `stagerl_contract = {hookspecs.CONTRACT}`")
+    if not isinstance(declared, int):
+        raise PluginError(f"{where} declares contract {declared!r}: it must be a number")
+    if declared > hookspecs.CONTRACT:
+        raise PluginError(
+            f"{where} was made for contract {declared}, this is {hookspecs.CONTRACT}: update stagerl-plugins"
+        )
 
 
 def _name_of(plugin: object) -> str:

@@ -40,7 +40,7 @@ class Curriculum:
         self._sampler = self.tree.build("sampler", config.sampler, "sampler")
         for kind, field in (("gate", "gates"), ("stage_policy", "guards"), ("difficulty_metric", "difficulty")):
             for name, options in getattr(config, field).items():
-                self.tree.build(kind, {name: options}, f"{field}.{name}")
+                self.tree.build(kind, {name: options}, f"{field}.{name}", field)
         for name, stage in config.stages.items():
             if stage.until is not None:
                 self.tree.build("stage_policy", stage.until, f"stages.{name}.until")

@@ -95,8 +95,10 @@ def _pack(value: Any, arrays: dict[str, Any], path: str) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value) or _ARRAY in value:
+        if not all(isinstance(key, str) for key in value):
             raise TypeError(f"state at '{path}' has a key that is no text")
+        if _ARRAY in value:
+            raise TypeError(f"state at '{path}' has the key '{_ARRAY}', which marks arrays")
         return {key: _pack(item, arrays, f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_pack(item, arrays, f"{path}[{place}]") for place, item in enumerate(value)]

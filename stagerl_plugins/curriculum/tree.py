@@ -23,9 +23,10 @@ T = TypeVar("T")
 class Node:
     """One plugin with what the core keeps for it: generator, columns, children. It is the plugin's `Setup`."""
 
-    def __init__(self, tree: Tree, path: str, registration: Registration) -> None:
+    def __init__(self, tree: Tree, path: str, where: str, registration: Registration) -> None:
         self.tree = tree
         self.path = path
+        self.where = where  # its key in the configuration
         self.registration = registration
         self.problems = tree.problems
         self.rng: Generator = tree.generator(path)
@@ -42,7 +43,7 @@ class Node:
 
     def build(self, kind: str, spec: Any, name: str) -> Any:
         """A child plugin of this kind; the core calls, saves and restores it too."""
-        return self.tree.build(kind, spec, f"{self.path}/{name}")
+        return self.tree.build(kind, spec, f"{self.path}/{name}", f"{self.where}.{name}")
 
 
 class Tree:
@@ -62,15 +63,22 @@ class Tree:
     def generator(self, path: str) -> Generator:
         return np.random.default_rng([self.seed, self.rollbacks, *path.encode()])
 
-    def build(self, kind: str, spec: Any, path: str) -> Any:
+    def build(self, kind: str, spec: Any, path: str, where: str | None = None) -> Any:
         """Build the plugin that `spec` names, and its children.
+
+        Args:
+            kind: The plugin's kind.
+            spec: Its name and options.
+            path: Its place in the tree.
+            where: The key of `spec` in the configuration, for messages; `path` if left out.
 
         Raises:
             UserError: The spec is wrong, or the plugin refuses what it was given.
             PluginError: The plugin's factory raised.
         """
-        name, options = parse_options(self.plugins, kind, spec, path.replace("/", "."))
-        node = Node(self, path, self.plugins.find(kind, name))
+        where = path if where is None else where
+        name, options = parse_options(self.plugins, kind, spec, where)
+        node = Node(self, path, f"{where}.{name}", self.plugins.find(kind, name))
         if path in self.nodes:
             raise PluginError(f"two plugins want the place '{path}': {self.nodes[path].registration} was there first")
         self.nodes[path] = node

@@ -34,8 +34,15 @@ def train(launch: Launch, out: Print, err: Print) -> int:
     if resumed is not None:
         err(f"resuming from the checkpoint of step {resumed}")
     err("starting Ray, the trainer and vLLM; the first step follows in a minute or two")
+    steps_shown: set[int] = set()
+
+    def show(metrics: dict[str, Any]) -> None:
+        whole = metrics["step"] not in steps_shown and "stage" in metrics
+        out(step_line(metrics, launch.config.planned_steps) if whole else validation_line(metrics))
+        steps_shown.add(metrics["step"])
+
     try:
-        code = training.follow(lambda metrics: out(step_line(metrics, launch.config.planned_steps)))
+        code = training.follow(show)
     except BaseException as error:
         training.stop()
         if not isinstance(error, KeyboardInterrupt):
@@ -72,12 +79,21 @@ def step_line(metrics: dict[str, Any], steps: int) -> str:
             f"{number('time/step', '5.1f')} s",
         )
     )
-    notes = [f"{name.split('/')[1]} {metrics[name]:.3f}" for name in metrics if name.startswith("validation/")]
-    if notes:
-        line += "  validation " + ", ".join(notes)
+    if validation := _validation(metrics):
+        line += f"  {validation}"
     if "transition" in metrics:
         line += f"  [{metrics['transition']}]"
     return line
+
+
+def validation_line(metrics: dict[str, Any]) -> str:
+    """A validation that came before the first step, or after the last one was shown."""
+    return f"after step {metrics['step']}: {_validation(metrics)}"
+
+
+def _validation(metrics: dict[str, Any]) -> str:
+    scores = [f"{name.split('/')[1]} {metrics[name]:.3f}" for name in metrics if name.startswith("validation/")]
+    return "validation " + ", ".join(scores) if scores else ""
 
 
 def show_plan(launch: Launch) -> tuple[Table, str]:
@@ -118,7 +134,8 @@ def _summary(plan: Plan) -> str:
             f"memory: about {plan.memory_gib:.1f} GiB over all devices for weights, gradients, optimizer and engine of "
             f"{plan.parameters / 1e6:,.1f} million parameters; activations and the engine's cache come on top"
         )
-    return f"{plan.steps:,} steps at most; {memory}"
+    short = [f"; stage {s.name} has fewer problems than a batch" for s in plan.stages if s.problems < s.prompts]
+    return f"{plan.steps:,} steps at most; {memory}{''.join(short)}"
 
 
 def _checkpoint_notice(step: int | None) -> str:

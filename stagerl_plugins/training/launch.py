@@ -88,7 +88,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Dotted keys and values; a mapping with a key that no dotted key can hold stays whole."""
     leaves: list[tuple[str, Any]] = []
     for key, value in tree.items():
-        plain = isinstance(value, Mapping) and value and all(re.fullmatch(r"\w+", str(k)) for k in value)
+        plain = isinstance(value, Mapping) and value and all(re.fullmatch(r"[A-Za-z0-9_]+", str(k)) for k in value)
         leaves += _leaves(value, f"{prefix}{key}.") if plain else [(f"{prefix}{key}", value)]
     return leaves
 
@@ -110,7 +110,13 @@ def hydra_value(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     """Text as Hydra reads it back: bare where that is unambiguous, else quoted."""
-    bare = re.fullmatch(r"[A-Za-z_/][\w./-]*", text) and text.lower() not in ("null", "true", "false", "nan", "inf")
+    bare = re.fullmatch(r"[A-Za-z_/][A-Za-z0-9_./-]*", text) and text.lower() not in (
+        "null",
+        "true",
+        "false",
+        "nan",
+        "inf",
+    )
     if bare:
         return text
     escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'")

@@ -27,7 +27,7 @@ from stagerl_plugins.training.replay import GatedReplayBuffer
 from stagerl_plugins.training.stage_settings import Settings, VerlDefaults
 from stagerl_plugins.training.verl_config import adopt
 from stagerl_plugins.training.worker import StagedWorker
-from stagerl_plugins.types import RunInfo, Transition
+from stagerl_plugins.types import Move, RunInfo, Transition
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +131,7 @@ class StagedRun(PPOTrainerSync):
         self._emit("run_started", run=info)
         try:
             super().fit(agent_loop_manager)
+            self._save_step_before()  # verl saves no last step where `save_freq` is off
             self.end_reason = self.end_reason or f"all {self.total_training_steps} planned steps are done"
         except RunEnded as end:
             self.end_reason = str(end)
@@ -230,7 +231,8 @@ class StagedRun(PPOTrainerSync):
         own["time/step"] = time.perf_counter() - self._began
         metrics.update({f"stagerl/{name}": value for name, value in own.items()})
         if self._transition is not None:
-            own["transition"] = f"{self._transition.move.value}: {self._transition.reason}"
+            begin = self._transition.move is Move.STAY
+            own["transition"] = ("" if begin else f"{self._transition.move.value}: ") + self._transition.reason
         verl_numbers = {name: metrics[name] for name in step_metrics.VERL_NUMBERS if name in metrics}
         self.run_folder.append_metrics(global_steps, {"stage": self.book.stage, **own, **verl_numbers})
 

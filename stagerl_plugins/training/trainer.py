@@ -18,6 +18,7 @@ from verl.utils import tensordict_utils as tu
 from verl.utils.dataset.rl_dataset import collate_fn
 
 from stagerl_plugins.curriculum.state import load_state
+from stagerl_plugins.training import step_metrics
 from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import STATE
 from stagerl_plugins.training.export import export_actor
@@ -40,6 +41,8 @@ class StagedTrainer(StagedRun):
 
     def on_train_begin(self) -> None:
         super().on_train_begin()
+        if self._validation:  # one before the first step
+            self.run_folder.append_metrics(self.global_steps - 1, step_metrics.of_validation(self._validation))
         if self.curriculum.visits:  # resumed: the worker knows nothing of stages
             self._apply_stage()
 

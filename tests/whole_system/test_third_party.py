@@ -185,7 +185,6 @@ def test_hook_checkpoint_saved(run):
     assert sorted(path.name for path in run.folder.glob("global_step_*")) == [f"global_step_{step}" for step in steps]
 
 
-@pytest.mark.xfail(strict=True, reason="not if the run ends at its planned step and trainer.save_freq is off")
 def test_the_last_step_is_saved(run):
     assert journal(run, "checkpoint_saved")[-1]["step"] == 3
     assert json.loads((run.folder / "run.json").read_text())["ended"]["step"] == 3

@@ -11,9 +11,9 @@ from stagerl_plugins.errors import UserError
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 values = scalars | arrays(np.float64, st.integers(0, 4)) | arrays(np.int64, st.integers(0, 4))
-trees = st.dictionaries(
-    st.text(), st.recursive(values, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-)
+names = st.text().filter(lambda name: name != "__array__")  # the one that is reserved
+nested = st.recursive(values, lambda inner: st.lists(inner) | st.dictionaries(names, inner))
+trees = st.dictionaries(names, nested)
 
 
 def same(one, other):
@@ -38,7 +38,9 @@ def test_numpy_scalars_become_json_values(tmp_path):
     assert load_state(tmp_path / "s") == {"a": 0.5, "b": 3, "c": True}
 
 
-@pytest.mark.parametrize("bad", [{"x": object()}, {"x": {1: 2}}, {"x": np.array([object()])}, {"x": {1, 2}}])
+@pytest.mark.parametrize(
+    "bad", [{"x": {"__array__": 1}}, {"x": object()}, {"x": {1: 2}}, {"x": np.array([object()])}, {"x": {1, 2}}]
+)
 def test_what_cannot_be_saved_is_refused_with_its_place(tmp_path, bad):
     with pytest.raises(TypeError, match=r"state at '\.x'"):
         save_state(tmp_path / "s", bad)

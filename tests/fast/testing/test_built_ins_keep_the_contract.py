@@ -31,15 +31,10 @@ def a_verl_function(tmp_path):
     return {"path": str(file)}
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in OURS if kind != "sandbox"])
+@pytest.mark.parametrize(("kind", "name"), OURS)
 def test_contract(kind, name, tmp_path):
     options = a_verl_function(tmp_path) if name == "verl_function" else OPTIONS.get(name)
     check_plugin(kind, name, options, plugins=PLUGINS, ground_truth=GROUND_TRUTHS.get(name, "42"))
-
-
-@pytest.mark.parametrize("name", [name for kind, name in OURS if kind == "sandbox" and name == "local"])
-def test_contract_of_the_sandbox_that_needs_no_service(name):
-    check_plugin("sandbox", name, plugins=PLUGINS)
 
 
 def test_there_are_built_ins_of_every_kind_that_lives_in_the_curriculum():
