@@ -27,14 +27,7 @@ def _as_spec(value: Any) -> Any:
     return value
 
 
-def _one_plugin(value: dict[str, Any]) -> dict[str, Any]:
-    if len(value) != 1:
-        raise ValueError(f"names {len(value)} plugins ({', '.join(value) or 'none'}), exactly one is needed")
-    return value
-
-
 PluginSpec = Annotated[dict[str, dict[str, Any]], BeforeValidator(_as_spec)]
-OnePlugin = Annotated[PluginSpec, Field(min_length=0)]
 
 
 class Model(BaseModel):

@@ -159,9 +159,8 @@ class Curriculum:
         """Forget what was drawn in the step before."""
         self.step = step
         self._drawn[:] = False
-        self._batch.clear()
-        self._starved.clear()
-        self._rejections.clear()
+        for counts in (self._batch, self._starved, self._rejections):
+            counts.clear()
 
     def draw(self, count: int) -> list[PromptRequest]:
         """At most `count` problems for this step's batch, none of them drawn before in it.
