@@ -22,6 +22,7 @@ from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training import resume, step_metrics
 from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import Checkpoints
+from stagerl_plugins.training.export import export_actor
 from stagerl_plugins.training.nodes import check_nodes
 from stagerl_plugins.training.replay import GatedReplayBuffer
 from stagerl_plugins.training.stage_settings import Settings, VerlDefaults
@@ -132,6 +133,8 @@ class StagedRun(PPOTrainerSync):
         try:
             super().fit(agent_loop_manager)
             self._save_step_before()  # verl saves no last step where `save_freq` is off
+            if self.curriculum.visits:
+                self._export(self.curriculum.stage, self.global_steps - 1)
             self.end_reason = self.end_reason or f"all {self.total_training_steps} planned steps are done"
         except RunEnded as end:
             self.end_reason = str(end)
@@ -174,6 +177,12 @@ class StagedRun(PPOTrainerSync):
             return
         with self._as_of_step_before(), self._replicas_asleep():
             self._save_checkpoint()
+
+    def _export(self, stage: str, step: int) -> None:
+        """Write the weights at the end of a stage as a Hugging Face folder, if the stage asks for it."""
+        out = self.folder / "exported" / f"{stage}-step{step}"
+        if self.settings.stages[stage].export and not out.exists():
+            export_actor(self.checkpoints.path(step) / "actor", out)
 
     def _finish_validation(self) -> None:
         """Validate the run's last step, unless it was."""

@@ -21,7 +21,6 @@ from stagerl_plugins.curriculum.state import load_state
 from stagerl_plugins.training import step_metrics
 from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import STATE
-from stagerl_plugins.training.export import export_actor
 from stagerl_plugins.training.replay import NothingToTrain
 from stagerl_plugins.training.sampling import SAMPLING_FIELD
 from stagerl_plugins.training.stage_settings import apply_stage
@@ -72,12 +71,6 @@ class StagedTrainer(StagedRun):
         self.checkpoints.keep(step - 1, left)
         self._began_stage(self.curriculum.advance(step, decision))
 
-    def _export(self, stage: str, step: int) -> None:
-        """Write the weights at the end of a stage as a Hugging Face folder, if the stage asks for it."""
-        out = self.folder / "exported" / f"{stage}-step{step}"
-        if self.settings.stages[stage].export and not out.exists():
-            export_actor(self.checkpoints.path(step) / "actor", out)
-
     def _go_back(self, decision: Decision) -> None:
         """Weights, optimizer and curriculum return to the end of the stage before."""
         stage = self.curriculum.previous_stage
@@ -105,7 +98,7 @@ class StagedTrainer(StagedRun):
         kl_control = self.kl_ctrl_in_reward if self.config.algorithm.use_kl_in_reward else None
         apply_stage(self.config, self.actor_rollout_wg, kl_control, self.stage_settings)
 
-    def _next_train_batch(self, num_prompts: int | None = None) -> TensorDict:
+    def _next_train_batch(self, num_prompts: int | None = None) -> TensorDict | None:
         """The prompts that the curriculum draws, as verl's dataset would give them."""
         requests = self.curriculum.draw(num_prompts or self.config.data.train_batch_size)
         return self._prompts(requests) if requests else None
@@ -115,6 +108,7 @@ class StagedTrainer(StagedRun):
         for request in requests:
             n = request.n or self.stage_settings.group_size
             budget = request.settings.get("response_budget", self.stage_settings.response_budget)
+            budget = min(budget, self.defaults.response_budget)  # the engine is sized for no more
             entry = self.book.add(request, n, budget)
             fields["uid"].append(entry.uid)
             fields["__rollout_n__"].append(n)

@@ -16,7 +16,7 @@ import pytest
 from harness import BIN, MODEL, sums, write_rows
 
 SAMPLES = 64  # so many that a batch takes long enough to be killed in
-PROBLEMS = 20
+PROBLEMS = 120
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ def run(tmp_path_factory, files) -> Run:
         files,
         stages={
             "easy": {"levels": ["easy"], "max_steps": 1, "export": True},
-            "hard": {"levels": ["hard"], "max_steps": 1},
+            "hard": {"levels": ["hard"], "max_steps": 1, "export": True},
         },
         verl={
             "algorithm.adv_estimator": "gae",
@@ -40,6 +40,7 @@ def test_the_log_has_the_critic_s_loss(run):
     assert all("critic/vf_loss" in step for step in run.metrics)
 
 
-def test_the_first_stage_s_weights_are_a_hugging_face_folder(run):
-    folder = run.folder / "exported" / "easy-step1"
+@pytest.mark.parametrize("name", ["easy-step1", "hard-step2"])
+def test_the_weights_at_the_end_of_each_stage_are_a_hugging_face_folder(run, name):
+    folder = run.folder / "exported" / name
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in folder.iterdir()}
