@@ -14,6 +14,7 @@ from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.problems import Problems, read_table
+from stagerl_plugins.rewards.judge import check_data_sources
 
 AGENT_LOOP_MANAGER = "stagerl_plugins.training.agent_loop.StagedAgentLoopManager"
 REWARD_MODULE = "pkg://stagerl_plugins.training.reward_manager"
@@ -101,15 +102,19 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
     """The curriculum on the problem files that verl is configured with, before verl has read them.
 
     Raises:
-        UserError: A file is missing or broken, a stage has no problems, or a plugin refuses what it is given.
+        UserError: A file is missing or broken, a data source has no reward, a stage has no problems, or a plugin
+            refuses what it is given.
     """
     files = config.data.train_files
     paths = [Path(str(path)).expanduser() for path in ([files] if isinstance(files, str) else files)]
     try:
-        problems = Problems.from_table(read_table(paths))
+        table = read_table(paths)
+        problems = Problems.from_table(table)
     except UserError as error:
         raise UserError(f"data.train_files: {error}") from None
     try:
+        if "data_source" in table.column_names:
+            check_data_sources(settings.rewards, map(str, table["data_source"].unique().to_pylist()))
         return Curriculum(settings, problems, plugins)
     except UserError as error:
         raise UserError(f"stagerl.{error}") from None
