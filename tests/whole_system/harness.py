@@ -144,6 +144,11 @@ def train(folder: Path, config: dict[str, Any], *arguments: str, plugins: bool =
     return _ended(folder / "runs" / name, done.returncode, done.stdout, done.stderr, spy)
 
 
+def heed_interrupts() -> None:
+    """For a child: Ctrl-C works, also where the tests run in the background of a shell, which makes it be ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupt(folder: Path, config: dict[str, Any], line: str, plugins: bool = False) -> Run:
     """Run `stagerl train` until it prints a line with this text, then press Ctrl-C."""
     name = config.setdefault("name", "run")
@@ -156,6 +161,7 @@ def interrupt(folder: Path, config: dict[str, Any], line: str, plugins: bool = F
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     shown = []
     while (text := process.stdout.readline()) and line not in text:

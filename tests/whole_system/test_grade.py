@@ -13,7 +13,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from harness import BIN, MODEL, sums, write_rows
+from harness import BIN, MODEL, heed_interrupts, sums, write_rows
 
 SAMPLES = 64  # so many that a batch takes long enough to be killed in
 PROBLEMS = 120
@@ -44,7 +44,8 @@ class Grading:
         command += ["--samples", SAMPLES, "--max-tokens", 48, "--batch-size", 1, *more]
         self.folder.mkdir(exist_ok=True)
         pipe = subprocess.PIPE
-        return subprocess.Popen(list(map(str, command)), stdout=pipe, stderr=pipe, text=True)
+        words = list(map(str, command))
+        return subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed_interrupts)
 
     def stop(self, how: signal.Signals, batches: int) -> tuple[int, str]:
         """Start, send a signal once so many batches are finished, and see that no process is left."""
