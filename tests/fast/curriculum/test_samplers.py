@@ -203,7 +203,7 @@ def test_greso_asks_the_sampler_that_it_was_given():
 
 
 def test_a_wrong_inner_sampler_is_one_line():
-    with pytest.raises(UserError, match=r"sampler\.greso\.inner: no sampler is called .unifrom.: did you mean .uniform.\?"):
+    with pytest.raises(
         UserError, match=r"sampler\.greso\.inner: no sampler is called 'unifrom': did you mean 'uniform'\?"
     ):
         curriculum({"greso": {"inner": "unifrom"}})
