@@ -139,7 +139,8 @@ def test_verl_trained_on_admitted_groups_alone(run):
     for batch in trained:
         best: dict[str, float] = {}
         for uid, score in zip(batch["uids"], batch["scores"], strict=True):
-            best[uid] = max(score, best.get(uid, 0.0))
+            if uid.startswith("s"):  # the others are rows that verl fills a mini-batch with; they have no loss
+                best[uid] = max(score, best.get(uid, 0.0))
         assert set(best.values()) == {1.0}
 
 
