@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing import reduction
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any, NoReturn
 
 import psutil
@@ -66,8 +66,12 @@ def main(descriptor: int) -> None:
 
     signal.signal(signal.SIGCHLD, reap)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signalled = _signals_as_bytes()
     try:
         while True:
+            if signalled in wait([control, signalled]):
+                os.read(signalled, 4096)
+                continue
             connection = Connection(reduction.recv_handle(control))
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
             pid = os.fork()
@@ -85,6 +89,18 @@ def main(descriptor: int) -> None:
         for pid in children:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+def _signals_as_bytes() -> int:
+    """A descriptor that can be waited for with others: a byte comes out of it for each signal.
+
+    Without it a signal that arrives just before a system call blocks has its handler run only when that call returns.
+    """
+    here, there = os.pipe()
+    os.set_blocking(here, False)
+    os.set_blocking(there, False)
+    signal.set_wakeup_fd(there, warn_on_full_buffer=False)
+    return here
 
 
 def build_all(rewards: Mapping[str, Any], plugins: Plugins) -> Built:
