@@ -47,10 +47,8 @@ def load_state(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: It is absent, damaged, or of a newer format.
     """
-    for candidate in (folder, folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")):
-        if candidate.is_dir():
-            break
-    else:
+    candidate = _newest_whole(folder)
+    if candidate is None:
         raise UserError(f"{folder}: no state is saved here")
     try:
         tree = json.loads((candidate / "state.json").read_text(encoding="utf-8"))
@@ -64,8 +62,18 @@ def load_state(folder: Path) -> dict[str, Any]:
 
 
 def has_state(folder: Path) -> bool:
-    """Whether a state is saved here."""
-    return any(folder.with_name(name).is_dir() for name in (folder.name, f".{folder.name}.new", f".{folder.name}.old"))
+    """Whether a whole state is saved here."""
+    return _newest_whole(folder) is not None
+
+
+def _newest_whole(folder: Path) -> Path | None:
+    """Where the state lies: between the two renames of `save_state` there is an old one, and the new one is whole."""
+    fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    if folder.is_dir():
+        return folder
+    if not old.is_dir():
+        return None
+    return fresh if fresh.is_dir() else old
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,5 +1,10 @@
 """State on disk: whole or absent, and never a pickle."""
 
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,12 +59,37 @@ def test_a_new_state_replaces_the_old_as_a_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
-@pytest.mark.parametrize("rename", [("s", ".s.old"), ("s", ".s.new")])
-def test_a_kill_between_the_two_renames_loses_nothing(tmp_path, rename):
-    save_state(tmp_path / "s", {"number": 1})
-    (tmp_path / rename[0]).rename(tmp_path / rename[1])
-    assert has_state(tmp_path / "s")
-    assert load_state(tmp_path / "s") == {"number": 1}
+class Killed(BaseException):
+    pass
+
+
+def save_until(moment, monkeypatch, folder, state):
+    """Save a state, and be killed before the next rename, removal or synchronisation after `moment` of them."""
+    left = iter(range(moment))
+
+    def bounded(real):
+        def act(*arguments, **options):
+            if next(left, None) is None:
+                raise Killed
+            return real(*arguments, **options)
+
+        return act
+
+    with monkeypatch.context() as patched:
+        for owner, name in ((Path, "rename"), (Path, "mkdir"), (os, "fsync"), (shutil, "rmtree"), (np, "savez")):
+            patched.setattr(owner, name, bounded(getattr(owner, name)))
+        with suppress(Killed):
+            save_state(folder, state)
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_kill_at_any_moment_leaves_the_old_state_or_the_new_one(tmp_path, monkeypatch, moment):
+    save_until(moment, monkeypatch, tmp_path / "s", {"number": 0})
+    assert not has_state(tmp_path / "s") or load_state(tmp_path / "s") == {"number": 0}
+    for number in (1, 2):
+        save_state(tmp_path / "s", {"number": number})
+        save_until(moment, monkeypatch, tmp_path / "s", {"number": number + 10})
+        assert load_state(tmp_path / "s")["number"] in (number, number + 10)
 
 
 def test_a_damaged_or_missing_state_is_one_line(tmp_path):
