@@ -139,6 +139,12 @@ class Config(Model):
         return total if self.max_steps is None else min(total, self.max_steps)
 
 
+def on_plugin_error(raw: Mapping[str, Any]) -> str:
+    """`plugins.on_error` of a configuration that cannot be validated yet: that needs the plugins themselves."""
+    loading = raw.get("plugins")
+    return str(loading.get("on_error", "fail")) if isinstance(loading, Mapping) else "fail"
+
+
 def parse(raw: Mapping[str, Any], plugins: Plugins) -> Config:
     """Validate a configuration and the options of every plugin that it names.
 

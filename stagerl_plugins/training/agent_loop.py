@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
 
-from stagerl_plugins.training.sampling import SAMPLING_FIELD, request_seed
+from stagerl_plugins.training.sampling import PROBLEM_FIELD, SAMPLING_FIELD, request_seed
 
 
 class StagedAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):
@@ -20,6 +20,7 @@ class StagedAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):
             run_seed, problem, changes = self.config.stagerl.seed, validation_problem(kwargs), {}
         else:
             run_seed, problem, changes = sampling["seed"], sampling["problem"], sampling["changes"]
+            kwargs[PROBLEM_FIELD] = problem
         step = -trajectory["step"] if trajectory["validate"] else trajectory["step"]
         seed = request_seed(run_seed, step, problem, kwargs["session_id"])
         return await super()._run_agent_loop({**sampling_params, **changes, "seed": seed}, trajectory, **kwargs)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stagerl_plugins.config import Config, flatten, override, parse, read_yaml
+from stagerl_plugins.config import Config, flatten, on_plugin_error, override, parse, read_yaml
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.run_folder import RunFolder
@@ -61,9 +61,7 @@ def prepare(path: Path, assignments: Sequence[str] = (), accept: Sequence[str] =
         override(raw, assignment)
     if accept:
         raw["accept_changes"] = [*raw.get("accept_changes", []), *accept]
-    loading = raw.get("plugins")
-    on_error = loading.get("on_error", "fail") if isinstance(loading, Mapping) else "fail"
-    plugins = load_plugins(on_error, lambda line: print(line, file=sys.stderr))
+    plugins = load_plugins(on_plugin_error(raw), lambda line: print(line, file=sys.stderr))
     raw.setdefault("name", path.stem)
     try:
         config = parse(raw, plugins)

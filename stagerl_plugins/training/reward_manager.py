@@ -9,10 +9,11 @@ from omegaconf import OmegaConf
 from verl import DataProto
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
-from stagerl_plugins.config import parse
+from stagerl_plugins.config import on_plugin_error, parse
 from stagerl_plugins.plugins import load_plugins
 from stagerl_plugins.rewards.judge import Judge
 from stagerl_plugins.training import verdict_fields
+from stagerl_plugins.training.sampling import PROBLEM_FIELD
 from stagerl_plugins.types import Response
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class StagedRewardManager(RewardManagerBase):
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any = None, **kwargs: Any) -> None:
         super().__init__(config, tokenizer, compute_score)
         raw = OmegaConf.to_container(config.stagerl, resolve=True)
-        plugins = load_plugins(raw.get("plugins", {}).get("on_error", "fail"), logger.warning)
+        plugins = load_plugins(on_plugin_error(raw), logger.warning)
         settings = parse(raw, plugins)
         self.judge = Judge(settings.rewards, plugins, settings.judging, report=logger.warning)
 
@@ -40,7 +41,7 @@ class StagedRewardManager(RewardManagerBase):
                 text=self.tokenizer.decode(responses[:length], skip_special_tokens=True),
                 ground_truth=fields["reward_model"]["ground_truth"],
                 data_source=str(fields["data_source"]),
-                problem=str(extra_info.get("id", "")),
+                problem=str(fields.get(PROBLEM_FIELD) or extra_info.get("id") or ""),
                 extra_info=extra_info,
             )
         )

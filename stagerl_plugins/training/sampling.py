@@ -6,6 +6,7 @@ import hashlib
 
 MAX_SEED = 2**31
 SAMPLING_FIELD = "stagerl_sampling"  # a prompt's field: run seed, problem id, and what its stage changes
+PROBLEM_FIELD = "stagerl_problem"  # a trajectory's field: the problem id, for its reward
 
 
 def request_seed(run_seed: int, step: int, problem: str, rollout: int) -> int:

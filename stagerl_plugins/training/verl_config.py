@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from stagerl_plugins.config import Config, parse
+from stagerl_plugins.config import Config, on_plugin_error, parse
 from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, load_plugins
@@ -35,14 +34,13 @@ def read(config: DictConfig) -> tuple[Config, Plugins]:
         raise UserError(f"stagerl: expected a mapping of keys, got {raw!r}")
     if raw.get("verl"):
         raise UserError("stagerl.verl: here verl's keys stand beside `stagerl`, not below it")
-    loading = raw.get("plugins")
-    on_error = loading.get("on_error", "fail") if isinstance(loading, Mapping) else "fail"
-    plugins = load_plugins(on_error, print)
+    raw = {str(key): value for key, value in raw.items()}
+    plugins = load_plugins(on_plugin_error(raw), print)
     reward_function = _reward_function(config)
     if reward_function and "rewards" not in raw:
         raw["rewards"] = reward_function
     try:
-        return parse({str(key): value for key, value in raw.items()}, plugins), plugins
+        return parse(raw, plugins), plugins
     except UserError as error:
         raise UserError(f"stagerl.{error}") from None
 
@@ -72,6 +70,7 @@ def check(config: DictConfig, settings: Config) -> None:
             raise UserError(
                 f"trainer.{name}=1: verl deletes the old checkpoint before the new one counts; use 2, or null"
             )
+    _check_kl(config)
     longest = config.data.max_response_length
     for name, stage in settings.stages.items():
         if stage.response_budget is not None and stage.response_budget > longest:
@@ -85,6 +84,22 @@ def check(config: DictConfig, settings: Config) -> None:
                 f"stagerl.stages.{name}.group_size: GRPO compares the rollouts of a problem, {group_size} is too few; "
                 "set it, or actor_rollout_ref.rollout.n, to 2 or more"
             )
+
+
+def _check_kl(config: DictConfig) -> None:
+    """A stage's `kl_coeff` means one term, and that term's coefficient is the stage's alone."""
+    if not config.algorithm.use_kl_in_reward:
+        return
+    if config.actor_rollout_ref.actor.use_kl_loss:
+        raise UserError(
+            "algorithm.use_kl_in_reward and actor_rollout_ref.actor.use_kl_loss: a stage's kl_coeff would be that of "
+            "both; turn one off"
+        )
+    if config.algorithm.kl_ctrl.type != "fixed":
+        raise UserError(
+            f"algorithm.kl_ctrl.type={config.algorithm.kl_ctrl.type}: verl saves no controller's state, so a resumed "
+            "run would be another; use fixed, and a stage's kl_coeff"
+        )
 
 
 _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (

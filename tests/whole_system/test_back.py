@@ -7,16 +7,22 @@ from harness import Run, configuration, train
 
 
 def config_of(files) -> dict:
-    """Two steps, a move, one step, back, one step, a move again, one step."""
+    """Two steps that change little, then a stage whose learning rate ruins the model in its first step."""
     return configuration(
         files,
-        guards={"scripted": {"moves": {4: "back"}}},
+        guards={"validation_drop": {"window": 1, "alpha": 0.05}},
         stages={
-            "first": {"levels": ["easy"], "max_steps": 2, "until": {"scripted": {"moves": {5: "advance"}}}},
-            "second": {"levels": ["hard"], "max_steps": 9, "temperature": 0.8},
+            "first": {"levels": ["easy"], "max_steps": 2, "learning_rate_factor": 0.01},
+            "second": {"levels": ["hard"], "max_steps": 9, "learning_rate_factor": 300},
         },
-        max_steps=5,
-        verl={"data.train_batch_size": 4, "trainer.max_actor_ckpt_to_keep": 2, "trainer.save_freq": 1},
+        max_steps=6,
+        verl={
+            "data.train_batch_size": 4,
+            "trainer.max_actor_ckpt_to_keep": 2,
+            "trainer.save_freq": 1,
+            "trainer.test_freq": 1,
+            "trainer.val_before_train": True,
+        },
     )
 
 
@@ -31,13 +37,28 @@ def run(tmp_path_factory, files) -> Run:
 
 
 def test_step_numbers_rise_while_the_stage_goes_back(run):
-    assert [(m["step"], m["stage"]) for m in run.metrics] == [
+    assert [(m["step"], m["stage"]) for m in run.metrics if "stage" in m] == [
         (1, "first"),
         (2, "first"),
         (3, "second"),
         (4, "first"),
-        (5, "second"),
+        (5, "first"),
+        (6, "second"),
     ]
+
+
+def validation(run: Run) -> dict[int, float]:
+    """Mean score of the held-out problems after each step."""
+    names = ("validation/held-easy", "validation/held-hard")
+    return {entry["step"]: sum(entry[name] for name in names) / 2 for entry in run.metrics}
+
+
+def test_a_fall_of_the_validation_moved_the_run_and_going_back_undid_it(run):
+    scores = validation(run)
+    assert min(scores[step] for step in (0, 1, 2)) > 2 * scores[3]
+    assert min(scores[step] for step in (4, 5)) > 2 * scores[3]
+    back = next(entry["transition"] for entry in run.metrics if entry["step"] == 4)
+    assert back.startswith("back: validation fell by")
 
 
 def test_the_weights_are_those_of_the_end_of_the_first_stage(run):

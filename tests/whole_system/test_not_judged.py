@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
-from harness import Run, configuration, train
+from harness import Run, configuration, train, write_rows
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, files) -> Run:
+    folder = tmp_path_factory.mktemp("not_judged")
+    rows = pa.parquet.read_table(files["train"]).drop_columns(["id", "extra_info"]).to_pylist()
     config = configuration(
-        files,
+        {**files, "train": write_rows(folder / "without_ids.parquet", rows)},
         rewards={"default": "half_judged"},
         difficulty={"running_pass_rate": {}},
         stages={"only": {"max_steps": 2}},
     )
-    run = train(tmp_path_factory.mktemp("not_judged"), config, plugins=True)
+    run = train(folder, config, plugins=True)
     assert run.code == 0, run.stderr + run.log[-3000:]
     return run
 
@@ -32,6 +36,12 @@ def by_problem(rows: list[dict]) -> dict[str, list[dict]]:
 def test_some_rollouts_were_not_judged_and_some_were(run):
     outcomes = {row["outcome"] for row in run.observations(1)}
     assert outcomes == {"not_judged", "partial"}
+
+
+def test_a_reward_is_told_the_problem_s_id_also_where_the_file_has_none(run):
+    rows = run.observations(1)
+    assert all(row["detail"] == row["problem"] for row in rows)
+    assert len({row["problem"] for row in rows}) == 8
 
 
 def test_only_judged_rollouts_reach_the_loss(run):

@@ -1,4 +1,4 @@
-"""PPO with a critic and a reference model, on the CPU platform."""
+"""PPO with a critic, and a reference model whose KL term is in the reward, on the CPU platform."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def run(tmp_path_factory, files) -> Run:
         files,
         stages={
             "easy": {"levels": ["easy"], "max_steps": 1, "export": True},
-            "hard": {"levels": ["hard"], "max_steps": 1, "export": True},
+            "hard": {"levels": ["hard"], "max_steps": 1, "export": True, "kl_coeff": 0.5},
         },
         verl={
             "algorithm.adv_estimator": "gae",
-            "actor_rollout_ref.actor.use_kl_loss": True,
+            "algorithm.use_kl_in_reward": True,
             "critic.model.path": "${actor_rollout_ref.model.path}",
             "critic.optim.lr": 1e-4,
             "critic.ppo_mini_batch_size": 4,
@@ -32,8 +32,11 @@ def test_actor_and_critic_are_updated_in_both_stages(run):
     assert kinds.count("LanguageModelOnCPU") == kinds.count("ValueModelOnCPU") == 4  # 2 steps, 2 mini-batches each
 
 
-def test_the_reference_model_is_in_the_loss(run):
-    assert all("kl_loss" in loss["metrics"] for loss in run.seen("loss"))
+def test_the_kl_term_in_the_reward_has_the_stage_s_coefficient(run):
+    easy, hard = run.seen("kl_penalty")
+    assert abs(hard["kl"]) > 1e-3  # one update away from the reference
+    assert hard["taken"] == pytest.approx(0.5 * hard["kl"], rel=1e-3)
+    assert easy["taken"] == pytest.approx(0.001 * easy["kl"], rel=1e-3, abs=1e-5)  # verl's own coefficient
 
 
 def test_the_log_has_the_critic_s_loss(run):

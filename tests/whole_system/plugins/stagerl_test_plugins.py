@@ -4,14 +4,11 @@ import os
 import signal
 
 from stagerl_plugins import (
-    Decision,
-    Move,
     Options,
     Outcome,
     PromptRequest,
     Reward,
     Sampler,
-    StagePolicy,
     Verdict,
     hookimpl,
 )
@@ -48,16 +45,16 @@ class OneProblem(Sampler):
 
 
 class HalfJudged(Reward):
-    """The score is the length; of responses with an even digit sum it can tell nothing."""
+    """The score is the length; of responses with an even digit sum it can tell nothing. The detail is the problem."""
 
     async def score(self, responses):
-        return [self.verdict(response.text) for response in responses]
+        return [self.verdict(response) for response in responses]
 
     @staticmethod
-    def verdict(text):
-        if sum(int(c) for c in text if c.isdigit()) % 2 == 0:
-            return Verdict.not_judged("even")
-        return Verdict(Outcome.PARTIAL, len(text) / 100)
+    def verdict(response):
+        if sum(int(c) for c in response.text if c.isdigit()) % 2 == 0:
+            return Verdict.not_judged(response.problem)
+        return Verdict(Outcome.PARTIAL, len(response.text) / 100, response.problem)
 
 
 @hookimpl
@@ -68,25 +65,6 @@ def register_samplers(register):
 @hookimpl
 def register_rewards(register):
     register("half_judged", lambda options, setup: HalfJudged())
-
-
-class ScriptOptions(Options):
-    moves: dict[int, Move]
-
-
-class Scripted(StagePolicy):
-    """Asks for a given move before a given step."""
-
-    def __init__(self, options, setup):
-        self.moves = options.moves
-
-    def decide(self, context):
-        return Decision(self.moves.get(context.step, Move.STAY), "as the script says")
-
-
-@hookimpl
-def register_stage_policies(register):
-    register("scripted", Scripted, ScriptOptions)
 
 
 def kill_run():

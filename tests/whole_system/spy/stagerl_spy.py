@@ -100,6 +100,18 @@ def advantages(module):
     watch(module, "compute_grpo_outcome_advantage", seen)
 
 
+def kl_penalty(module):
+    """What the KL term took from a batch's scores, and the KL itself: sums over all tokens."""
+
+    def seen(result, data, *args, **kwargs):
+        batch = result[0].batch
+        kl = (batch["old_log_probs"] - batch["ref_log_prob"]) * batch["response_mask"]
+        taken = batch["token_level_scores"] - batch["token_level_rewards"]
+        note("kl_penalty", kl=float(kl.double().sum()), taken=float(taken.double().sum()))
+
+    watch(module, "apply_kl_penalty", seen)
+
+
 def saves(module):
     """When a checkpoint's weights are on disk and nothing else of it: a moment at which a test may kill the run."""
 
@@ -127,3 +139,4 @@ wrapt.register_post_import_hook(loss, "verl.workers.utils.losses")
 wrapt.register_post_import_hook(optimizer, "verl.workers.engine.fsdp.transformer_impl")
 wrapt.register_post_import_hook(saves, "verl.workers.engine.fsdp.transformer_impl")
 wrapt.register_post_import_hook(advantages, "verl.trainer.ppo.core_algos")
+wrapt.register_post_import_hook(kl_penalty, "verl.trainer.ppo.ray_trainer")

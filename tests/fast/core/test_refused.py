@@ -1,0 +1,83 @@
+"""verl settings that a staged run cannot work with end in one line that names the key."""
+
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from stagerl_plugins.config import parse
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.plugins import load_plugins
+from stagerl_plugins.training.verl_config import check
+
+VERL = """
+algorithm:
+  adv_estimator: grpo
+  filter_groups: {enable: false}
+  use_kl_in_reward: false
+  kl_ctrl: {type: fixed}
+data: {max_response_length: 64, gen_batch_size: null}
+trainer:
+  use_v1: true
+  del_local_ckpt_after_load: false
+  max_actor_ckpt_to_keep: null
+  max_critic_ckpt_to_keep: null
+  v1: {sampler: {custom_sampler: {path: null}}}
+reward:
+  reward_model: {enable: false}
+  reward_manager: {source: register, name: naive}
+actor_rollout_ref:
+  rollout: {name: vllm, n: 8, agent: {agent_loop_manager_class: null}}
+  actor: {use_kl_loss: false, checkpoint: {async_save: false}}
+"""
+
+
+def checked(verl: dict[str, Any], **stage: Any) -> None:
+    config = OmegaConf.create(VERL)
+    assert isinstance(config, DictConfig)
+    for key, value in verl.items():
+        OmegaConf.update(config, key, value)
+    check(config, parse({"stages": {"easy": {"max_steps": 1, **stage}}}, load_plugins()))
+
+
+def test_what_verl_sets_by_default_is_taken() -> None:
+    checked({})
+    checked({"algorithm.use_kl_in_reward": True}, kl_coeff=0.1)
+    checked({"actor_rollout_ref.actor.use_kl_loss": True}, kl_coeff=0.1)
+
+
+@pytest.mark.parametrize(
+    ("verl", "line"),
+    [
+        ({"trainer.use_v1": False}, "trainer.use_v1=False: "),
+        ({"algorithm.filter_groups.enable": True}, "algorithm.filter_groups.enable=True: "),
+        ({"trainer.v1.sampler.custom_sampler.path": "my.py"}, "custom_sampler.path=my.py: "),
+        ({"reward.reward_model.enable": True}, "reward.reward_model.enable=True: "),
+        ({"actor_rollout_ref.actor.checkpoint.async_save": True}, "async_save=True: "),
+        ({"trainer.del_local_ckpt_after_load": True}, "del_local_ckpt_after_load=True: "),
+        ({"data.gen_batch_size": 64}, "data.gen_batch_size=64: "),
+        ({"trainer.max_actor_ckpt_to_keep": 1}, "trainer.max_actor_ckpt_to_keep=1: "),
+        ({"actor_rollout_ref.rollout.name": "???"}, "rollout.name: is missing"),
+        ({"actor_rollout_ref.rollout.agent.agent_loop_manager_class": "my.Manager"}, "class=my.Manager: "),
+        ({"reward.reward_manager": {"source": "importlib", "name": "Mine"}}, "reward.reward_manager: "),
+        (
+            {"algorithm.use_kl_in_reward": True, "actor_rollout_ref.actor.use_kl_loss": True},
+            "algorithm.use_kl_in_reward and actor_rollout_ref.actor.use_kl_loss: ",
+        ),
+        (
+            {"algorithm.use_kl_in_reward": True, "algorithm.kl_ctrl.type": "adaptive"},
+            "algorithm.kl_ctrl.type=adaptive: ",
+        ),
+        ({"actor_rollout_ref.rollout.n": 1}, "stages.easy.group_size: "),
+    ],
+)
+def test_what_would_fight_a_staged_run_is_refused_in_one_line(verl: dict[str, Any], line: str) -> None:
+    with pytest.raises(UserError) as error:
+        checked(verl)
+    assert line in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_budget_beyond_what_the_engine_is_sized_for_is_refused() -> None:
+    with pytest.raises(UserError, match="response_budget=65: more than"):
+        checked({}, response_budget=65)
