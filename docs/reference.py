@@ -139,7 +139,7 @@ def _own_options(options: type[BaseModel]) -> str:
 
 def values() -> str:
     """The frozen dataclasses that plugins and the core exchange, and their enumerations."""
-    classes = [protocols.Context, *(value for value in vars(types).values() if _is_ours(value))]
+    classes = [protocols.Context, protocols.DrawContext, *(value for value in vars(types).values() if _is_ours(value))]
     return "\n\n".join(_dataclass(one) if dataclasses.is_dataclass(one) else _enumeration(one) for one in classes)
 
 
@@ -149,7 +149,8 @@ def _is_ours(value: Any) -> bool:
 
 def _dataclass(one: Any) -> str:
     doc = inspect.getdoc(one) or ""
-    meanings = arguments(doc)
+    docs = [inspect.cleandoc(base.__doc__ or "") for base in reversed(one.__mro__)]  # a field keeps its base's meaning
+    meanings = {name: text for base in docs for name, text in arguments(base).items()}
     rows = [
         [f"`{field.name}`", f"`{field.type}`", _field_default(field), meanings.get(field.name, "")]
         for field in dataclasses.fields(one)

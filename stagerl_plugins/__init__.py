@@ -1,12 +1,14 @@
 """Difficulty-aware staged reinforcement learning for LLM reasoning, as plugins on top of verl."""
 
 from stagerl_plugins.config import PluginSpec
-from stagerl_plugins.hookspecs import CONTRACT, hookimpl
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.hookspecs import CONTRACT, Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import (
     Context,
     DifficultyMetric,
+    DrawContext,
     Gate,
     Part,
     Pool,
@@ -22,6 +24,7 @@ from stagerl_plugins.types import (
     Estimate,
     Execution,
     Group,
+    IntArray,
     Limits,
     Move,
     Outcome,
@@ -40,10 +43,12 @@ __all__ = [
     "Context",
     "Decision",
     "DifficultyMetric",
+    "DrawContext",
     "Estimate",
     "Execution",
     "Gate",
     "Group",
+    "IntArray",
     "Limits",
     "Move",
     "Options",
@@ -53,6 +58,7 @@ __all__ = [
     "Pool",
     "Problems",
     "PromptRequest",
+    "Register",
     "Response",
     "Reward",
     "Rollout",
@@ -63,6 +69,7 @@ __all__ = [
     "StagePolicy",
     "StepRecord",
     "Transition",
+    "UserError",
     "Verdict",
     "hookimpl",
 ]

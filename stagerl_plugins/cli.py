@@ -208,7 +208,7 @@ def export(run: str, out: Path) -> None:
     Example:
         stagerl export quickstart@40 exported/
     """
-    from stagerl_plugins.training.console import find_run
+    from stagerl_plugins.run_folder import find_run
     from stagerl_plugins.training.export import export as write
 
     folder, step = find_run(run)

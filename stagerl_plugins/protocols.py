@@ -53,14 +53,23 @@ class Context:
         stage: The current stage's name.
         stage_began_at: The first step of this visit to the stage.
         visit: How often the stage has been entered, from 1.
-        pool: What may be drawn; only present in `Sampler.draw`.
     """
 
     step: int
     stage: str
     stage_began_at: int
     visit: int
-    pool: Pool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawContext(Context):
+    """Where a run stands when problems are drawn.
+
+    Args:
+        pool: What may be drawn.
+    """
+
+    pool: Pool
 
 
 class Setup(Protocol):
@@ -107,7 +116,7 @@ class Sampler(Part):
 
     mixes = False  # True: it chooses the domains itself, and a stage's mix is then refused
 
-    def draw(self, context: Context, count: int) -> list[PromptRequest]:
+    def draw(self, context: DrawContext, count: int) -> list[PromptRequest]:
         """At most `count` distinct problems from `context.pool`. Called once for each domain, also for refills."""
         raise NotImplementedError
 

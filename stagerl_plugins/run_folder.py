@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,13 @@ class RunFolder:
     def append_metrics(self, step: int, values: Mapping[str, Any]) -> None:
         """Append one step's line; what is no finite number or text is left out."""
         known = {key: plain for key, value in values.items() if (plain := _plain(value)) is not None}
-        path = self.folder / "metrics.jsonl"
-        torn = path.exists() and not path.read_bytes().endswith(b"\n")  # by a kill
-        with path.open("a", encoding="utf-8") as file:
-            file.write(("\n" if torn else "") + json.dumps({"step": step, **known}) + "\n")
+        line = json.dumps({"step": step, **known}).encode() + b"\n"
+        with (self.folder / "metrics.jsonl").open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":  # a kill cut the last line short
+                    line = b"\n" + line
+            file.write(line)
 
     def metrics(self) -> list[dict[str, Any]]:
         """One entry a step, ascending. Lines of one step are merged: after a kill the repeated one counts."""
@@ -98,6 +102,21 @@ class RunFolder:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"step_{record.step:08d}.parquet"
         write_table(pa.Table.from_pylist(rows, schema=_observation_schema()), path)
+
+
+def find_run(run: str) -> tuple[Path, int | None]:
+    """The folder of `RUN[@step]`, where RUN is a name below `runs/` or a folder.
+
+    Raises:
+        UserError: There is no such run, or the step is no number.
+    """
+    name, at, step = run.partition("@")
+    folder = next((path for path in (Path(name), Path("runs") / name) if (path / "run.json").is_file()), None)
+    if folder is None:
+        raise UserError(f"no run '{name}': neither {name} nor {Path('runs') / name} holds a run.json")
+    if at and not step.isdigit():
+        raise UserError(f"'{run}': expected RUN@STEP with a number")
+    return folder, int(step) if at else None
 
 
 def _observation_schema() -> Any:

@@ -64,7 +64,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a reward judges: one response and all that its problem says about a right answer."""
+    """What a reward judges: one response and all that its problem says about a right answer.
+
+    Args:
+        text: The response, without special tokens.
+        ground_truth: `reward_model.ground_truth` of the problem.
+        data_source: Chooses the reward.
+        problem: The problem's id; empty for a validation row that has none.
+        extra_info: The problem's `extra_info`.
+    """
 
     text: str
     ground_truth: Any
@@ -226,7 +234,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What a sandbox saw when it ran a program on one input."""
+    """What a sandbox saw when it ran a program on one input.
+
+    Args:
+        status: How it ended, in the sandbox's own word.
+        stdout: What it printed, cut at `Limits.output_bytes`.
+        stderr: The same for standard error.
+        exit_code: None if it did not exit by itself.
+        seconds: Wall time.
+    """
 
     status: str
     stdout: str = ""

@@ -16,7 +16,7 @@ from stagerl_plugins.curriculum.tree import Tree
 from stagerl_plugins.errors import PluginError, UserError
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.problems import Problems
-from stagerl_plugins.protocols import Context
+from stagerl_plugins.protocols import Context, DrawContext
 from stagerl_plugins.types import PRECEDENCE, Admission, Decision, Group, Move, PromptRequest, StepRecord, Transition
 
 
@@ -150,8 +150,8 @@ class Curriculum:
     def _new_mix(self) -> Mix | None:
         return Mix(self.settings.mix) if self.settings.mix else None
 
-    def _context(self, step: int, pool: StagePool | None = None) -> Context:
-        return Context(step, self.stage, self.stage_began_at, self.visits[self.stage], pool)
+    def _context(self, step: int) -> Context:
+        return Context(step, self.stage, self.stage_began_at, self.visits[self.stage])
 
     # -- a step ---------------------------------------------------------------------------------------------------
 
@@ -188,7 +188,9 @@ class Curriculum:
         pool = StagePool(members, self._drawn)
         if count <= 0 or len(pool) == 0:
             return []
-        requests: list[PromptRequest] = self.tree.call("sampler", "draw", self._context(self.step, pool), count)
+        now = self._context(self.step)
+        context = DrawContext(now.step, now.stage, now.stage_began_at, now.visit, pool)
+        requests: list[PromptRequest] = self.tree.call("sampler", "draw", context, count)
         self._check_requests(requests, pool, count)
         for request in requests:
             self._drawn[request.index] = True

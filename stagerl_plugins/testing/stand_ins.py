@@ -8,7 +8,7 @@ import numpy as np
 
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
-from stagerl_plugins.protocols import Context, Gate, Reward, Sampler, Setup
+from stagerl_plugins.protocols import Context, DrawContext, Gate, Reward, Sampler, Setup
 from stagerl_plugins.types import Admission, Group, Outcome, PromptRequest, Response, Verdict
 
 stagerl_contract = 1
@@ -20,8 +20,7 @@ class StandInSampler(Sampler):
     def __init__(self, options: Options, setup: Setup) -> None:
         self._rng = setup.rng
 
-    def draw(self, context: Context, count: int) -> list[PromptRequest]:
-        assert context.pool is not None
+    def draw(self, context: DrawContext, count: int) -> list[PromptRequest]:
         chosen = self._rng.permutation(context.pool.indices)[:count]
         return [PromptRequest(int(index)) for index in chosen]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -147,18 +146,3 @@ def _checkpoint_notice(step: int | None) -> str:
 def notice(text: str) -> None:
     """One line on standard error."""
     print(text, file=sys.stderr, flush=True)
-
-
-def find_run(run: str) -> tuple[Path, int | None]:
-    """The folder of `RUN[@step]`, where RUN is a name below `runs/` or a folder.
-
-    Raises:
-        UserError: There is no such run, or the step is no number.
-    """
-    name, at, step = run.partition("@")
-    folder = next((path for path in (Path(name), Path("runs") / name) if (path / "run.json").is_file()), None)
-    if folder is None:
-        raise UserError(f"no run '{name}': neither {name} nor {Path('runs') / name} holds a run.json")
-    if at and not step.isdigit():
-        raise UserError(f"'{run}': expected RUN@STEP with a number")
-    return folder, int(step) if at else None

@@ -55,7 +55,6 @@ class StagedRun(PPOTrainerSync):
         self.curriculum: Curriculum
         self.problems: Problems
         self.book: StepBook
-        self.end_reason = ""
         self.validated_at = -1
         self._saved_at = -1
         self._transition: Transition | None = None
@@ -135,14 +134,14 @@ class StagedRun(PPOTrainerSync):
             self._save_step_before()  # verl saves no last step where `save_freq` is off
             if self.curriculum.visits:
                 self._export(self.curriculum.stage, self.global_steps - 1)
-            self.end_reason = self.end_reason or f"all {self.total_training_steps} planned steps are done"
+            reason = f"all {self.total_training_steps} planned steps are done"
         except RunEnded as end:
-            self.end_reason = str(end)
+            reason = str(end)
             self._shutdown_dump_executor()
         last = self.checkpoints.steps()
-        self.run_folder.write_run(ended={"step": last[-1] if last else 0, "reason": self.end_reason})
-        self._emit("run_ended", run=info, reason=self.end_reason)
-        print(f"stagerl: the run ended: {self.end_reason}", flush=True)
+        self.run_folder.write_run(ended={"step": last[-1] if last else 0, "reason": reason})
+        self._emit("run_ended", run=info, reason=reason)
+        print(f"stagerl: the run ended: {reason}", flush=True)
 
     def _write_run(self) -> None:
         """Write down what this run is made of, and which changes were accepted since it began."""

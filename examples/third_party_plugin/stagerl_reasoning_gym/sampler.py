@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from stagerl_plugins import Context, DifficultyMetric, Options, PromptRequest, Sampler, Setup
+from stagerl_plugins import DifficultyMetric, DrawContext, Options, PromptRequest, Sampler, Setup
 from stagerl_plugins.config import PluginSpec
 
 
@@ -21,8 +21,7 @@ class Frontier(Sampler):
         self._target, self._rng = options.target, setup.rng
         self._difficulty: DifficultyMetric = setup.build("difficulty_metric", options.difficulty, "difficulty")
 
-    def draw(self, context: Context, count: int) -> list[PromptRequest]:
-        assert context.pool is not None
+    def draw(self, context: DrawContext, count: int) -> list[PromptRequest]:
         free = context.pool.indices
         distance = np.abs(self._difficulty.estimate(free).mean - self._target)
         nearest = np.lexsort((self._rng.random(len(free)), distance))[:count]

@@ -13,7 +13,7 @@ from stagerl_plugins.config import PluginSpec
 from stagerl_plugins.difficulty.outcome_counts import count_outcomes
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
-from stagerl_plugins.protocols import Context, Sampler, Setup
+from stagerl_plugins.protocols import DrawContext, Sampler, Setup
 from stagerl_plugins.types import FloatArray, IntArray, PromptRequest, StepRecord
 
 stagerl_contract = 1
@@ -51,8 +51,7 @@ class Greso(Sampler):
         self._p_easy, self._p_hard = options.p_easy, options.p_hard
         self._skipped = 0
 
-    def draw(self, context: Context, count: int) -> list[PromptRequest]:
-        assert context.pool is not None
+    def draw(self, context: DrawContext, count: int) -> list[PromptRequest]:
         pool = context.pool
         kept: list[PromptRequest] = []
         skipped: list[PromptRequest] = []

@@ -8,7 +8,7 @@ from pydantic import Field
 from stagerl_plugins.difficulty.outcome_counts import OutcomeCounts
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
-from stagerl_plugins.protocols import Context, Sampler, Setup
+from stagerl_plugins.protocols import DrawContext, Sampler, Setup
 from stagerl_plugins.types import PromptRequest, StepRecord
 
 stagerl_contract = 1
@@ -41,8 +41,7 @@ class Mopps(Sampler):
         self._rng = setup.rng
         self._counts = OutcomeCounts(setup, options.discount)
 
-    def draw(self, context: Context, count: int) -> list[PromptRequest]:
-        assert context.pool is not None
+    def draw(self, context: DrawContext, count: int) -> list[PromptRequest]:
         pool = context.pool.indices
         candidates = self._rng.choice(pool, min(len(pool), count * self._options.candidates), replace=False)
         alpha = self._options.prior_correct + self._counts.correct[candidates]

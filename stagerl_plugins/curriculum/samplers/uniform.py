@@ -5,7 +5,7 @@ from __future__ import annotations
 from stagerl_plugins.curriculum.samplers.rounds import next_in_round
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
-from stagerl_plugins.protocols import Context, Sampler, Setup
+from stagerl_plugins.protocols import Context, DrawContext, Sampler, Setup
 from stagerl_plugins.types import PromptRequest
 
 stagerl_contract = 1
@@ -21,8 +21,7 @@ class Uniform(Sampler):
     def stage_began(self, context: Context) -> None:
         self._draws[:] = 0
 
-    def draw(self, context: Context, count: int) -> list[PromptRequest]:
-        assert context.pool is not None
+    def draw(self, context: DrawContext, count: int) -> list[PromptRequest]:
         pool = context.pool.indices
         return next_in_round(self._draws, pool, self._rng.random(len(pool)), count)
 
