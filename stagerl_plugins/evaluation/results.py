@@ -103,9 +103,8 @@ def read_evaluation(table: pa.Table, grader: str) -> Evaluation:
     judged = samples > 0
     if not judged.any():
         raise UserError(f"evaluation '{grader}': none of its {len(problems)} problems has a judged sample")
-    whole = Evaluation(
-        problems.ids, successes / np.maximum(samples, 1), samples, _subsets(table, problems), int((~judged).sum())
-    )
+    means = successes / np.maximum(samples, 1)
+    whole = Evaluation(problems.ids, means, samples, _subsets(table, problems, means), int((~judged).sum()))
     return _take(whole, [identifier for identifier, found in zip(problems.ids, judged, strict=True) if found])
 
 
@@ -151,13 +150,13 @@ def _pass_at_1(evaluation: Evaluation, subset: Subset, confidence: float) -> Int
     return pass_at_1(evaluation.means[subset.mask], int(evaluation.samples[subset.mask].sum()), confidence)
 
 
-def _subsets(table: pa.Table, problems: Problems) -> tuple[Subset, ...]:
-    """All problems, then each level, domain and data source of which there are several."""
+def _subsets(table: pa.Table, problems: Problems, means: FloatArray) -> tuple[Subset, ...]:
+    """All problems, then each level (the easiest first), domain and data source of which there are several."""
     has_sources = "data_source" in table.column_names
     values = table["data_source"].to_pylist() if has_sources else [""] * len(table)
     sources = np.array([str(values[row]) for row in problems.rows])
     named = {
-        "level": problems.levels,
+        "level": dict(sorted(problems.levels.items(), key=lambda level: -means[level[1]].mean())),
         "domain": {name: problems.domains == name for name in np.unique(problems.domains).tolist()},
         "data source": {name: sources == name for name in np.unique(sources).tolist()},
     }

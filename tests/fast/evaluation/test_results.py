@@ -51,6 +51,13 @@ def test_accuracy_is_told_for_all_and_for_each_level_domain_and_source() -> None
     }
 
 
+def test_levels_come_easiest_first() -> None:
+    levels = {"warm-up": 4, "basics": 2, "finals": 0, "a puzzle": 1}
+    rows = [row(name, successes, levels=[name]) for name, successes in levels.items()]
+    names = [entry.subset.name for entry in accuracies(read_evaluation(table(*rows), "model"))]
+    assert names == ["", "warm-up", "basics", "a puzzle", "finals"]
+
+
 def test_problems_count_alike_however_many_of_their_samples_were_judged() -> None:
     evaluation = read_evaluation(table(row("a", 1, samples=1), row("b", 0, samples=4)), "model")
     assert accuracies(evaluation)[0].pass_at_1.mean == 0.5
