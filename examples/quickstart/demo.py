@@ -55,7 +55,7 @@ def choose(model: str | None, control: str | None, seed: int) -> Setting:
     """The setting for the command line's words."""
     if model is None:
         name = f"demo-{control or 'two_stage'}-seed{seed}"
-        return Setting(name, str(HERE / "model"), HERE / "two_stage.yaml", HERE / "levels.yaml", 8, 64, True)
+        return Setting(name, str(HERE / "model"), HERE / "two_stage.yaml", HERE / "levels.yaml", 32, 64, True)
     if control:
         raise UserError(f"--control {control} needs the small model: a few steps of a real one show no difference")
     if model == "smollm2":
@@ -151,8 +151,8 @@ def summary(setting: Setting, control: str | None, began: float) -> None:
         first, last = (mean([e["reward/generated_mean"] for e in part]) for part in (entries[:3], entries[-3:]))
         length = mean([e["response_length/mean"] for e in entries[-3:]])
         print(f"stage {stage}: {len(entries)} steps, reward {first:.2f} -> {last:.2f}, length at its end {length:.1f}")
-        if "transition" in entries[0]:
-            print(f"  it began: {entries[0]['transition']}")
+        if entries[0]["step"] > 1:
+            print(f"  it began at step {entries[0]['step']}: {entries[0]['transition']}")
     print(f"{sum(e['tokens/generated'] for e in steps):,} tokens generated\n")
     evaluations = [read_evaluation(read_problems(setting.folder / f"{n}.parquet"), n) for n in ("before", "after")]
     found = gains(*evaluations)
@@ -182,7 +182,7 @@ def run(arguments: argparse.Namespace) -> None:
     write_problems(setting)
     step("grading with the start model: its pass rates are the difficulty")
     grade(setting, setting.model, "train.parquet", "start", "graded.parquet", seed=1, samples=samples)
-    grade(setting, setting.model, "held_out.parquet", "start", "held_out_graded.parquet", seed=2, samples=2 * samples)
+    grade(setting, setting.model, "held_out.parquet", "start", "held_out_graded.parquet", seed=2, samples=samples)
     step("levels")
     make_levels(setting)
     merge_held_out(setting)

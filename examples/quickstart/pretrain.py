@@ -1,8 +1,9 @@
 """Make the quickstart's model: `python pretrain.py --out model`, about 20 minutes on 2 cores.
 
 Three phases of supervised training. First the model learns the working, then to guess instead, and last to write the
-working down for short sums alone. A guess is right less often the more terms there are. So the model starts with pass
-rates that fall with the number of terms, and with something to discover that only easy problems show: the working pays.
+working down for short sums now and then, and for long ones never. A guess is right less often the more terms there are.
+So the model starts with pass rates that tell short from long, and with something to discover that only the short ones
+show: the working pays.
 
 The result depends on the seed and on rounding (threads, version of torch), not on the machine's speed. A log is written
 beside the model.
@@ -42,7 +43,7 @@ class Phase:
 PHASES = (
     Phase("working", 2600, 3e-3, lambda terms: 0.9),
     Phase("guessing", 800, 1.5e-3, lambda terms: 0.15),
-    Phase("rare working", 1000, 1e-3, lambda terms: 1.1 - 0.2 * terms if terms < 5 else 0.0),
+    Phase("rare working", 1000, 1e-3, lambda terms: 0.4 if terms < 7 else 0.0),
 )
 
 
