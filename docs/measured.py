@@ -1,4 +1,4 @@
-"""Tables of what `benchmarks/` measured of the statistical stage policies."""
+"""Tables of what `benchmarks/` measured."""
 
 from __future__ import annotations
 
@@ -40,6 +40,26 @@ def validation_drop_rates() -> str:
         rows.append([f"{row['alpha']:g}", str(row["before"]), f"{rates['false']:.1%}", *found])
     header = ["`alpha`", "validations before", "false", *(f"{fall}: found, delay" for fall in falls)]
     return f"{len(measured[0]['fall 0'])} simulated runs for each number.\n\n{table(header, rows)}"
+
+
+def quickstart_controls() -> str:
+    """What the quickstart's two stages and their controls reached on held-out problems, by seed."""
+    _, measured = _benchmark("quickstart_controls")
+    settings = list(dict.fromkeys(row["setting"] for row in measured))
+    start = measured[0]["held_out"]
+    rows = [["start model", "", "0", *(_interval(level["before"]) for level in start.values()), ""]]
+    for row in sorted(measured, key=lambda row: (settings.index(row["setting"]), row["seed"])):
+        reached = row["held_out"]
+        gain = f"{_interval(reached['all']['difference'], '+')}, {reached['all']['verdict']}"
+        cells = [_interval(reached[level]["after"]) for level in start]
+        rows.append([f"`{row['setting']}`", str(row["seed"]), f"{row['tokens']:,}", *cells, gain])
+    levels = [f"{name} ({level['problems']} problems)" for name, level in start.items()]
+    return table(["training", "seed", "tokens", *levels, "gain on all"], rows)
+
+
+def _interval(values: list[float], sign: str = "") -> str:
+    mean, low, high = (f"{value:{sign}.2f}" for value in values)
+    return f"{mean} ({low} to {high})"
 
 
 def _benchmark(name: str) -> tuple[Any, list[dict[str, Any]]]:

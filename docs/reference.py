@@ -220,6 +220,7 @@ PARTS = {
     "commands": commands,
     "plateau-rates": measured.plateau_rates,
     "validation-drop-rates": measured.validation_drop_rates,
+    "quickstart-controls": measured.quickstart_controls,
 }
 
 
