@@ -41,7 +41,7 @@ def test_some_rollouts_were_not_judged_and_some_were(run):
 def test_a_reward_is_told_the_problem_s_id_also_where_the_file_has_none(run):
     rows = run.observations(1)
     assert all(row["detail"].endswith(row["problem"]) for row in rows)  # not_judged names the plugin before it
-    assert len({row["problem"] for row in rows}) == 8
+    assert len({row["problem"] for row in rows}) >= 8
 
 
 def test_only_judged_rollouts_reach_the_loss(run):
