@@ -1,6 +1,6 @@
 """Make this folder's two files: `python make.py GSM8K_FOLDER`, where GSM8K lies as `gsm8k_{train,test}.jsonl.gz`.
 
-Takes short problems that two calculations solve, so that a small model on a CPU has a chance and pays for few tokens.
+Takes short problems that one to four calculations solve, so that a small model on a CPU pays for few tokens.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-LONGEST = 160  # characters of a problem
-MOST_STEPS = 2  # calculations in its solution, which GSM8K marks with <<…>>
-INSTRUCTION = "Think step by step, then give the final number as \\boxed{number}."
+LONGEST = 200  # characters of a problem
+MOST_STEPS = 4  # calculations in its solution, which GSM8K marks with <<…>>
+INSTRUCTION = "Calculate in one line, then write the answer as \\boxed{number}."
 SPLITS = (("train", "train", 64), ("held_out", "test", 32))  # our file, GSM8K's, number of problems
 
 
