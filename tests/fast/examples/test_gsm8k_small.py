@@ -14,7 +14,9 @@ def test_it_holds_short_word_problems_with_whole_numbers_as_answers() -> None:
         assert len(table) == count
         assert set(table["data_source"].to_pylist()) == {"gsm8k"}
         assert all(truth["ground_truth"].isdigit() for truth in table["reward_model"].to_pylist())
-        assert all(info["n"] in (1, 2) for info in table["extra_info"].to_pylist())
+        sizes = [info["n"] for info in table["extra_info"].to_pylist()]
+        assert set(sizes) == {1, 2, 3, 4}
+        assert min(sum(n <= 2 for n in sizes), sum(n > 2 for n in sizes)) >= 8  # a level each in word_levels.yaml
 
 
 def test_no_problem_is_in_both_files() -> None:
