@@ -188,8 +188,7 @@ class Curriculum:
         pool = StagePool(members, self._drawn)
         if count <= 0 or len(pool) == 0:
             return []
-        now = self._context(self.step)
-        context = DrawContext(now.step, now.stage, now.stage_began_at, now.visit, pool)
+        context = DrawContext(self.step, self.stage, self.stage_began_at, self.visits[self.stage], pool)
         requests: list[PromptRequest] = self.tree.call("sampler", "draw", context, count)
         self._check_requests(requests, pool, count)
         for request in requests:
