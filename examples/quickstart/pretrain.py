@@ -1,9 +1,9 @@
 """Make the quickstart's model: `python pretrain.py --out model`, about 20 minutes on 2 cores.
 
 Three phases of supervised training. First the model learns the working, then to guess instead, and last to write the
-working down for short sums now and then, and for long ones never. A guess is right less often the more terms there are.
-So the model starts with pass rates that tell short from long, and with something to discover that only the short ones
-show: the working pays.
+working down for short sums now and then, to guess at longer ones, and to give up on the longest: it answers with an
+empty box. A guess is right less often the more terms there are. So the model starts with pass rates from 0.7 to 0, and
+with something to discover that only short sums show: the working pays.
 
 The result depends on the seed and on rounding (threads, version of torch), not on the machine's speed. A log is written
 beside the model.
@@ -32,25 +32,28 @@ IGNORED = -100  # label of tokens that have no loss
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Part of the training: its steps, its peak learning rate, and how often answers are worked."""
+    """Part of the training: its steps, its peak learning rate, how often answers are worked, and which are tried."""
 
     name: str
     steps: int
     learning_rate: float
     worked: Callable[[int], float]  # number of terms -> probability
+    tried: int = max(LENGTHS)  # number of terms beyond which it gives up
 
 
 PHASES = (
     Phase("working", 2600, 3e-3, lambda terms: 0.9),
     Phase("guessing", 800, 1.5e-3, lambda terms: 0.15),
-    Phase("rare working", 1000, 1e-3, lambda terms: 0.4 if terms < 7 else 0.0),
+    Phase("rare working", 1000, 1e-3, lambda terms: 0.4 if terms < 6 else 0.0, tried=7),
 )
 
 
 def answer(problem: Sum, terms: int, phase: Phase, rng: random.Random) -> str:
-    """A worked answer, always right, or a guess, right with probability 1.12 - 0.12 terms and else off by 1 to 3."""
+    """A worked answer, always right, a guess, right with probability 1.12 - 0.12 terms and else off by 1 to 3, or none."""
     if rng.random() < phase.worked(terms):
         return problem.worked
+    if terms > phase.tried:
+        return r"\boxed{}"
     if rng.random() < 1.12 - 0.12 * terms:
         return boxed(problem.answer)
     return boxed(problem.answer + rng.choice((-3, -2, -1, 1, 2, 3)))
