@@ -49,7 +49,7 @@ PHASES = (
 
 
 def answer(problem: Sum, terms: int, phase: Phase, rng: random.Random) -> str:
-    """A worked answer, always right, a guess, right with probability 1.12 - 0.12 terms and else off by 1 to 3, or none."""
+    """A worked answer, always right; a guess, right with probability 1.12 - 0.12 terms, else off by 1 to 3; or none."""
     if rng.random() < phase.worked(terms):
         return problem.worked
     if terms > phase.tried:

@@ -20,6 +20,8 @@ from stagerl_plugins.types import Group, Rollout, Verdict
 
 logger = logging.getLogger(__name__)
 
+NO_ROW = "nothing"  # verl's queue cannot clear zero rows at the end of a step, but one that is not there
+
 
 class NothingToTrain(Exception):  # noqa: N818  not an error: the step goes on without an update
     """No group of the step may be trained on."""
@@ -136,7 +138,7 @@ class GatedReplayBuffer(ReplayBuffer):
         wanted = set(keys)
         tags = self.partitions[partition_id]
         waste = [key for key in tags if key not in wanted]
-        tq.kv_clear(partition_id=partition_id, keys=[*book.entries, *waste])
+        tq.kv_clear(partition_id=partition_id, keys=[*book.entries, *waste, NO_ROW])
         if not keys:
             raise NothingToTrain
         return KVBatchMeta(partition_id=partition_id, keys=keys, tags=[tags[key] for key in keys])

@@ -231,7 +231,7 @@ class StagedRun(PPOTrainerSync):
     def _compute_metrics(
         self, batch: KVBatchMeta, metrics: dict[str, Any], timing_raw: dict[str, Any], global_steps: int, epoch: int
     ) -> None:
-        if batch.keys:
+        if self.book.admitted:
             super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
         own: dict[str, Any] = step_metrics.of_step(self.book, self.stage_settings)
         own.update({f"curriculum/{name}": value for name, value in self.curriculum.metrics().items()})
@@ -245,7 +245,7 @@ class StagedRun(PPOTrainerSync):
         self.run_folder.append_metrics(global_steps, {"stage": self.book.stage, **own, **verl_numbers})
 
     def _log_rollout_data(self, batch: KVBatchMeta, timing_raw: dict[str, Any], rollout_data_dir: str) -> None:
-        if batch.keys:
+        if self.book.admitted:
             super()._log_rollout_data(batch, timing_raw, rollout_data_dir)
 
     def _emit(self, hook: str, **arguments: Any) -> None:

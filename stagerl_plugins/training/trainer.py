@@ -21,7 +21,7 @@ from stagerl_plugins.curriculum.state import load_state
 from stagerl_plugins.training import step_metrics
 from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import STATE
-from stagerl_plugins.training.replay import NothingToTrain
+from stagerl_plugins.training.replay import NO_ROW, NothingToTrain
 from stagerl_plugins.training.sampling import SAMPLING_FIELD
 from stagerl_plugins.training.stage_settings import apply_stage
 from stagerl_plugins.training.staged_run import RunEnded, StagedRun
@@ -145,7 +145,7 @@ class StagedTrainer(StagedRun):
         except NothingToTrain:
             logger.warning("step %d has no group to train on: the weights stay as they are", self.global_steps)
             self.on_sample_end()
-            return KVBatchMeta(partition_id="train", keys=[], tags=[])
+            return KVBatchMeta(partition_id="train", keys=[NO_ROW], tags=[{"is_padding": True}])
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
         batch = super()._compute_advantage(batch, metrics)

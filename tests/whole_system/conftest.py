@@ -20,6 +20,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("problems")
     mixed = {"domain": lambda number: "code" if number % 3 == 0 else "math"}
     return {
-        "train": write_rows(folder / "train.parquet", sums(60, (3, 4), "easy") + sums(60, (7, 8), "hard", **mixed)),
-        "held_out": write_rows(folder / "held_out.parquet", sums(8, (3,), "held-easy") + sums(8, (8,), "held-hard")),
+        "train": write_rows(folder / "train.parquet", sums(60, (3, 4), "easy") + sums(60, (6, 7), "hard", **mixed)),
+        "held_out": write_rows(folder / "held_out.parquet", sums(8, (3,), "held-easy") + sums(8, (7,), "held-hard")),
     }
