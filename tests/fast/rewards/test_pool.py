@@ -37,7 +37,7 @@ def end(process: psutil.Process) -> None:
 
 
 def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> None:
-    with Judge(REWARDS, plugins, Judging(processes=1, seconds=5)) as judge:
+    with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
         first, second = ask(judge, "process_id", "process_id")
         assert first == second
 
