@@ -80,6 +80,10 @@ def step_line(metrics: dict[str, Any], steps: int) -> str:
     )
     if validation := _validation(metrics):
         line += f"  {validation}"
+    if metrics.get("outcome/not_judged", 0) > 0:
+        line += f"  not judged {metrics['outcome/not_judged']:.0%}"
+    if metrics.get("groups/trained") == 0:
+        line += "  no group to train on"
     if "transition" in metrics:
         line += f"  [{metrics['transition']}]"
     return line

@@ -14,8 +14,10 @@ def _load() -> None:
     import wrapt
 
     from stagerl_plugins.training.compat import check_versions
+    from stagerl_plugins.training.log import log_to_stderr
 
     check_versions()
+    log_to_stderr()
     if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
         from stagerl_plugins.training import cpu
 

@@ -84,14 +84,14 @@ class StagedTrainer(StagedRun):
             if self.use_critic:
                 self.critic_wg.load_checkpoint(local_path=str(folder / str(Role.Critic)), del_local_after_load=False)
         state = load_state(folder / STATE)["curriculum"]
-        logger.warning("going back to the end of stage '%s' (step %d): %s", stage, at, decision.reason)
+        logger.info("going back to the end of stage '%s' (step %d): %s", stage, at, decision.reason)
         self._began_stage(self.curriculum.go_back(self.global_steps, decision, state))
 
     def _began_stage(self, transition: Transition) -> None:
         self._transition = transition
         self._apply_stage()
         self._emit("stage_started", transition=transition)
-        logger.warning("stage '%s' begins at step %d: %s", transition.target, transition.step, transition.reason)
+        logger.info("stage '%s' begins at step %d: %s", transition.target, transition.step, transition.reason)
 
     def _apply_stage(self) -> None:
         self.stage_settings = self.defaults.fill(self.curriculum.settings)

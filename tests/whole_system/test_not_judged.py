@@ -38,6 +38,12 @@ def test_some_rollouts_were_not_judged_and_some_were(run):
     assert outcomes == {"not_judged", "partial"}
 
 
+def test_it_is_told_in_each_step_s_line_and_its_reason_in_the_log(run):
+    lines = [line for line in run.stdout.splitlines() if line.startswith("step ")]
+    assert all("not judged " in line for line in lines)
+    assert "reward 'half_judged' of stagerl-test-plugins 1.0: " in run.log
+
+
 def test_a_reward_is_told_the_problem_s_id_also_where_the_file_has_none(run):
     rows = run.observations(1)
     assert all(row["detail"].endswith(row["problem"]) for row in rows)  # not_judged names the plugin before it

@@ -44,5 +44,12 @@ def test_only_the_step_with_groups_updates_the_weights(run):
     assert all(update["time"] > saved for update in updates)
 
 
+def test_such_a_step_is_told_in_its_line_and_in_the_log(run):
+    lines = [line for line in run.stdout.splitlines() if line.startswith("step ")]
+    assert ["no group to train on" in line for line in lines] == [True, True, True, False]
+    for step in (1, 2, 3):
+        assert f"step {step} has no group to train on: the weights stay as they are" in run.log
+
+
 def test_verl_dumps_the_rollouts_of_that_step_alone(run):
     assert [path.name for path in (run.folder.parents[1] / "rollouts").iterdir()] == ["4.jsonl"]
