@@ -152,7 +152,7 @@ def test_failures_are_counted_and_reported_once_for_each_reward(judge: Judge, re
 
 
 def unsettled() -> str:
-    """The processes below us, where one is a zombie, or the parent of more than two: of what was killed and replaced."""
+    """The processes below us, if one is a zombie or the parent of more than two; else nothing."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
