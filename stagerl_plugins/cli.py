@@ -112,7 +112,8 @@ def grade(
     Example:
         stagerl grade Qwen/Qwen2.5-1.5B-Instruct problems.parquet --grader p15 --samples 16 --out graded.parquet
     """
-    from stagerl_plugins.config import Judging, override
+    from stagerl_plugins.config import Judging
+    from stagerl_plugins.config_files import override
     from stagerl_plugins.grading.grade import grade as run
     from stagerl_plugins.grading.options import GradeOptions, parse_rewards
     from stagerl_plugins.grading.summary import summary_table

@@ -6,12 +6,9 @@ What verl already has a key for stays verl's: in a file it goes under `verl`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from stagerl_plugins.errors import UserError, nearest
@@ -192,82 +189,6 @@ def _check_plugins(config: Config, plugins: Plugins) -> None:
     for name, stage in config.stages.items():
         if stage.until is not None:
             parse_options(plugins, "stage_policy", stage.until, f"stages.{name}.until")
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping.
-
-    Raises:
-        UserError: The file is missing, is no YAML, or no mapping.
-    """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{where}: {getattr(error, 'problem', None) or 'is no valid YAML'}") from error
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: expected keys and values at the top, got {type(raw).__name__}")
-    return {str(key): _exponents(value) for key, value in raw.items()}
-
-
-def _exponents(value: Any) -> Any:
-    """Numbers such as 1e-6, which YAML 1.1 takes for text, in a whole tree."""
-    if isinstance(value, dict):
-        return {key: _exponents(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_exponents(item) for item in value]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        return float(value)
-    return value
-
-
-def override(raw: dict[str, Any], assignment: str) -> None:
-    """Apply one `dotted.key=value` to a nested mapping, in place; the value is read as YAML.
-
-    Raises:
-        UserError: No `=`, a value that is no YAML, or a key that leads through something that is no mapping.
-    """
-    key, equals, text = assignment.partition("=")
-    if not equals or not key:
-        raise UserError(f"'{assignment}': expected key=value")
-    try:
-        value = _exponents(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise UserError(f"{key}: '{text}' is no valid YAML value") from error
-    # verl's own keys stay dotted: whether a part is new is verl's to say
-    head, *rest = key.split(".", 1) if key.startswith("verl.") else key.split(".")
-    target = raw
-    for part in [head, *rest][:-1]:
-        if target.get(part) is None:
-            target[part] = {}
-        if isinstance(target[part], str):
-            target[part] = {target[part]: {}}
-        if not isinstance(target[part], dict):
-            raise UserError(f"{key}: '{part}' is a {type(target[part]).__name__}, it has no keys below it")
-        target = target[part]
-    target[[head, *rest][-1]] = value
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Leaves of a nested mapping by dotted key; an empty mapping is a leaf."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Dotted keys whose values differ, sorted."""
-    before, after = flatten(old), flatten(new)
-    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
 
 
 def _explain(error: ValidationError, model: type[BaseModel], path: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stagerl_plugins.config import Config, Stage
 from stagerl_plugins.curriculum.mix import Mix
-from stagerl_plugins.curriculum.pool import StagePool
+from stagerl_plugins.curriculum.pool import StagePool, fault_of
 from stagerl_plugins.curriculum.stages import stage_members
 from stagerl_plugins.curriculum.tree import Tree
 from stagerl_plugins.errors import PluginError, UserError
@@ -190,30 +190,12 @@ class Curriculum:
             return []
         context = DrawContext(self.step, self.stage, self.stage_began_at, self.visits[self.stage], pool)
         requests: list[PromptRequest] = self.tree.call("sampler", "draw", context, count)
-        self._check_requests(requests, pool, count)
+        if fault := fault_of(requests, pool, self.problems, count):
+            raise PluginError(f"{self.tree.nodes['sampler'].registration}: {fault}")
         for request in requests:
             self._drawn[request.index] = True
             self._batch[str(self.problems.domains[request.index])] += 1
         return requests
-
-    def _check_requests(self, requests: Any, pool: StagePool, count: int) -> None:
-        sampler = self.tree.nodes["sampler"].registration
-        if not isinstance(requests, list) or not all(isinstance(request, PromptRequest) for request in requests):
-            raise PluginError(f"{sampler}: draw must return a list of PromptRequest, got {requests!r:.200}")
-        indices = np.array([request.index for request in requests], dtype=np.int64)
-        if len(indices) > count:
-            raise PluginError(f"{sampler}: draw returned {len(indices)} problems where at most {count} were asked for")
-        if len(np.unique(indices)) < len(indices):
-            raise PluginError(f"{sampler}: draw returned a problem twice; the problems of a step are distinct")
-        if len(indices) and (indices.min() < 0 or indices.max() >= len(self.problems)):
-            raise PluginError(f"{sampler}: draw returned an index outside 0..{len(self.problems) - 1}")
-        if not pool.allows(indices).all():
-            outside = self.problems.ids[int(indices[~pool.allows(indices)][0])]
-            raise PluginError(f"{sampler}: draw returned problem '{outside}', which is not in the pool")
-        for request in requests:
-            unknown = set(request.settings) - {"response_budget"}
-            if unknown or (request.n is not None and request.n < 1):
-                raise PluginError(f"{sampler}: a request has n={request.n} and settings {dict(request.settings)}")
 
     def admit(self, group: Group) -> Admission:
         """Whether to train on a finished group: all gates must admit it, and two judged rollouts are the least."""

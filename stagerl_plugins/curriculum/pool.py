@@ -1,10 +1,13 @@
-"""What may be drawn now."""
+"""What may be drawn now, and whether a draw kept to it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from stagerl_plugins.types import BoolArray, IntArray
+from stagerl_plugins.problems import Problems
+from stagerl_plugins.types import BoolArray, IntArray, PromptRequest
 
 
 class StagePool:
@@ -37,3 +40,23 @@ class StagePool:
     def indices(self) -> IntArray:
         """All problems that may be drawn, ascending, int64, shape (len,)."""
         return np.flatnonzero(self._members & ~self._drawn).astype(np.int64)
+
+
+def fault_of(requests: Any, pool: StagePool, problems: Problems, count: int) -> str | None:
+    """What is wrong with what a sampler drew from this pool when it was asked for `count` problems; None if nothing."""
+    if not isinstance(requests, list) or not all(isinstance(request, PromptRequest) for request in requests):
+        return f"draw must return a list of PromptRequest, got {requests!r:.200}"
+    indices = np.array([request.index for request in requests], dtype=np.int64)
+    if len(indices) > count:
+        return f"draw returned {len(indices)} problems where at most {count} were asked for"
+    if len(np.unique(indices)) < len(indices):
+        return "draw returned a problem twice; the problems of a step are distinct"
+    if len(indices) and (indices.min() < 0 or indices.max() >= len(problems)):
+        return f"draw returned an index outside 0..{len(problems) - 1}"
+    outside = indices[~pool.allows(indices)]
+    if len(outside):
+        return f"draw returned problem '{problems.ids[int(outside[0])]}', which is not in the pool"
+    for request in requests:
+        if set(request.settings) - {"response_budget"} or (request.n is not None and request.n < 1):
+            return f"a request has n={request.n} and settings {dict(request.settings)}"
+    return None

@@ -22,7 +22,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from stagerl_plugins.config import read_yaml
+from stagerl_plugins.config_files import read_yaml
 from stagerl_plugins.difficulty.expressions import Condition
 from stagerl_plugins.errors import UserError, nearest
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stagerl_plugins.config import Config, flatten, on_plugin_error, override, parse, read_yaml
+from stagerl_plugins.config import Config, on_plugin_error, parse
+from stagerl_plugins.config_files import flatten, override, read_yaml
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.run_folder import RunFolder

@@ -8,7 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from stagerl_plugins.config import Config, differing_keys, flatten
+from stagerl_plugins.config import Config
+from stagerl_plugins.config_files import differing_keys, flatten
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.run_folder import RunFolder

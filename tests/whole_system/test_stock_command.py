@@ -8,7 +8,7 @@ import sys
 import pytest
 from harness import configuration, environment
 
-from stagerl_plugins.config import flatten
+from stagerl_plugins.config_files import flatten
 from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training.launch import hydra_value
 

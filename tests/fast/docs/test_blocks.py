@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from doc_pages import ROOT, Block, blocks_in, commands_of, write_titled
 
 from stagerl_plugins.cli import main
-from stagerl_plugins.config import Config, override, parse, read_yaml
+from stagerl_plugins.config import Config, parse
+from stagerl_plugins.config_files import override, read_yaml
 from stagerl_plugins.difficulty.rule_files import KEYS, parse_rules
 from stagerl_plugins.plugins import Plugins, load_plugins
 
