@@ -25,14 +25,13 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     """
     arrays: dict[str, Any] = {}
     tree = {"format": FORMAT, "state": _pack(state, arrays, "")}
-    fresh = folder.with_name(f".{folder.name}.new")
+    fresh, old = _beside(folder, "new"), _beside(folder, "old")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     np.savez(fresh / "arrays.npz", **arrays)
     (fresh / "state.json").write_text(json.dumps(tree), encoding="utf-8")
     for path in fresh.iterdir():
         _sync(path)
-    old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
@@ -68,7 +67,7 @@ def has_state(folder: Path) -> bool:
 
 def _newest_whole(folder: Path) -> Path | None:
     """Where the state lies: between the two renames of `save_state` there is an old one, and the new one is whole."""
-    fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    fresh, old = _beside(folder, "new"), _beside(folder, "old")
     if folder.is_dir():
         return folder
     if not old.is_dir():
@@ -78,10 +77,15 @@ def _newest_whole(folder: Path) -> Path | None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
+    fresh = _beside(path, "new")
     fresh.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
     _sync(fresh)
     os.replace(fresh, path)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """A hidden name beside this one, for what is being written or replaced."""
+    return path.with_name(f".{path.name}.{ending}")
 
 
 def _sync(path: Path) -> None:
