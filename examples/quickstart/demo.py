@@ -76,7 +76,11 @@ def stagerl(*words: str) -> None:
         UserError: It failed; it has said why.
     """
     print(f"$ stagerl {shlex.join(words)}", flush=True)
-    code = subprocess.run([str(Path(sys.executable).parent / "stagerl"), *words], check=False).returncode
+    process = subprocess.Popen([str(Path(sys.executable).parent / "stagerl"), *words])
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:  # Ctrl-C reaches the command too: it ends its processes and says where it goes on
+        code = process.wait()
     if code == 130:
         raise KeyboardInterrupt
     if code:
