@@ -2,7 +2,8 @@
 
 `python -m stagerl_plugins.training.supervise COMMAND…` starts the command, and ends when it ends or when its own
 standard input closes, which happens however the parent dies. vLLM's engine and Ray's workers outlive a killed driver,
-so all processes that carry the run's mark in their environment are ended, not only children.
+so all processes that carry the run's mark in their environment are ended, not only children. Ray's agents may write
+their title over their environment: they are known by their session, which the supervisor leads.
 """
 
 from __future__ import annotations
@@ -20,15 +21,28 @@ MARK = "STAGERL_RUN_FOLDER"
 
 
 def marked(folder: str) -> list[psutil.Process]:
-    """All other processes that belong to the run in this folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == folder:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue  # gone, or somebody else's
-    return found
+    """All other processes that belong to the run in this folder: by their environment, or by a session with such."""
+    processes = {process.pid: process for process in psutil.process_iter() if process.pid != os.getpid()}
+    found = {pid for pid, process in processes.items() if _mark_of(process) == folder}
+    sessions = {_session_of(pid) for pid in found}
+    if os.environ.get(MARK) == folder:
+        sessions.add(os.getsid(0))
+    found |= {pid for pid in processes if _session_of(pid) in sessions - {None}}
+    return [processes[pid] for pid in sorted(found)]
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None  # gone, or somebody else's
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
 
 
 def end_all(folder: str, spare: int = 0, grace: float = 5.0) -> int:

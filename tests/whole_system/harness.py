@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet
 import yaml
@@ -171,6 +173,17 @@ def interrupt(folder: Path, config: dict[str, Any], line: str, plugins: bool = F
     return _ended(folder / "runs" / name, process.returncode, "".join([*shown, text, rest]), errors, spy)
 
 
+def working_below(folder: Path) -> list[str]:
+    """Processes whose working directory lies there: what a run starts inherits it, whatever else it loses."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(folder):
+                found.append(f"{process.pid}: {' '.join(process.cmdline())[:80]}")
+    return found
+
+
 def _ended(folder: Path, code: int, stdout: str, stderr: str, spy: Path) -> Run:
     assert not marked(str(folder)), "a process was left behind"
+    assert not working_below(folder.parents[1]), "a process without the run's mark was left behind"
     return Run(folder, code, stdout, stderr, spy)

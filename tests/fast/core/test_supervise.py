@@ -43,6 +43,17 @@ def test_when_the_parent_dies_everything_ends(tmp_path):
     assert marked(str(tmp_path)) == []
 
 
+def test_a_process_without_the_mark_is_known_by_its_session(tmp_path):
+    """Ray's agents lose their environment: a title that is written over it."""
+    unmarked = f"subprocess.Popen([sys.executable, '-c', {STUBBORN.replace('os.setsid(); ', '')!r}], env={{}}); "
+    process = supervise(tmp_path, "import subprocess, sys, time; " + unmarked + "time.sleep(60)")
+    wait_for(lambda: len(marked(str(tmp_path))) >= 3)
+    left = [child for child in marked(str(tmp_path)) if child.pid != process.pid]
+    process.stdin.close()
+    process.wait(timeout=30)
+    assert not [child for child in left if child.is_running()]
+
+
 def test_other_runs_are_left_alone(tmp_path):
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, MARK: "/other"})
     assert end_all(str(tmp_path)) == 0
