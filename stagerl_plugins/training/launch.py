@@ -171,7 +171,7 @@ class Training:
                     seen[entry["step"]] = entry
                     show(entry)
             if code is not None:
-                end_all(str(self.launch.folder))  # the supervisor may itself have been killed
+                end_all(str(self.launch.folder), self.process.pid)  # the supervisor may itself have been killed
                 return code
             time.sleep(poll)
 
@@ -183,7 +183,7 @@ class Training:
             self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.process.kill()
-        end_all(str(self.launch.folder))
+        end_all(str(self.launch.folder), self.process.pid)
 
     def last_checkpoint(self) -> int | None:
         steps = Checkpoints(self.launch.folder).steps()

@@ -20,11 +20,16 @@ import psutil
 MARK = "STAGERL_RUN_FOLDER"
 
 
-def marked(folder: str) -> list[psutil.Process]:
-    """All other processes that belong to the run in this folder: by their environment, or by a session with such."""
+def marked(folder: str, session: int | None = None) -> list[psutil.Process]:
+    """All other processes that belong to the run in this folder: by their environment, or by a session with such.
+
+    Args:
+        folder: The run's folder, as in the mark.
+        session: A session that is the run's even where no process of it carries the mark any more.
+    """
     processes = {process.pid: process for process in psutil.process_iter() if process.pid != os.getpid()}
     found = {pid for pid, process in processes.items() if _mark_of(process) == folder}
-    sessions = {_session_of(pid) for pid in found}
+    sessions = {session, *map(_session_of, found)}
     if os.environ.get(MARK) == folder:
         sessions.add(os.getsid(0))
     found |= {pid for pid in processes if _session_of(pid) in sessions - {None}}
@@ -45,20 +50,20 @@ def _session_of(pid: int) -> int | None:
         return None
 
 
-def end_all(folder: str, spare: int = 0, grace: float = 5.0) -> int:
+def end_all(folder: str, session: int | None = None, grace: float = 5.0) -> int:
     """End all processes of a run, by force after `grace` seconds; returns how many there were.
 
     Args:
         folder: The run's folder, as in the mark.
-        spare: The pid of one process that is left alone.
+        session: As for `marked`.
         grace: Seconds between asking and forcing.
     """
-    processes = [process for process in marked(folder) if process.pid != spare]
+    processes = marked(folder, session)
     for process in processes:
         _quietly(process.terminate)
     psutil.wait_procs(processes, timeout=grace)
     for _ in range(20):  # a dying parent may still have started a child
-        alive = [process for process in marked(folder) if process.pid != spare]
+        alive = marked(folder, session)
         if not alive:
             break
         for process in alive:

@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,5 +186,8 @@ def working_below(folder: Path) -> list[str]:
 
 def _ended(folder: Path, code: int, stdout: str, stderr: str, spy: Path) -> Run:
     assert not marked(str(folder)), "a process was left behind"
-    assert not working_below(folder.parents[1]), "a process without the run's mark was left behind"
+    deadline = time.monotonic() + 10  # what was killed takes its time to end
+    while (left := working_below(folder.parents[1])) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left, "processes without the run's mark were left behind"
     return Run(folder, code, stdout, stderr, spy)
