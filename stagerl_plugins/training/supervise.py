@@ -27,13 +27,22 @@ def marked(folder: str, session: int | None = None) -> list[psutil.Process]:
         folder: The run's folder, as in the mark.
         session: A session that is the run's even where no process of it carries the mark any more.
     """
-    processes = {process.pid: process for process in psutil.process_iter() if process.pid != os.getpid()}
-    found = {pid for pid, process in processes.items() if _mark_of(process) == folder}
-    sessions = {session, *map(_session_of, found)}
+    others = [process for process in psutil.process_iter() if process.pid != os.getpid() and _runs(process)]
+    session_of = {process.pid: _session_of(process) for process in others}
+    carriers = {process.pid for process in others if _mark_of(process) == folder}
+    sessions = {session, *(session_of[pid] for pid in carriers)}
     if os.environ.get(MARK) == folder:
         sessions.add(os.getsid(0))
-    found |= {pid for pid in processes if _session_of(pid) in sessions - {None}}
-    return [processes[pid] for pid in sorted(found)]
+    sessions.discard(None)
+    return [process for process in others if process.pid in carriers or session_of[process.pid] in sessions]
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether it is more than an entry in the table of processes that its parent has not read yet."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _mark_of(process: psutil.Process) -> str | None:
@@ -43,9 +52,9 @@ def _mark_of(process: psutil.Process) -> str | None:
         return None  # gone, or somebody else's
 
 
-def _session_of(pid: int) -> int | None:
+def _session_of(process: psutil.Process) -> int | None:
     try:
-        return os.getsid(pid)
+        return os.getsid(process.pid)
     except OSError:
         return None
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import psutil
+
 from stagerl_plugins.training.supervise import MARK, end_all, marked
 
 # a child that ignores SIGTERM and leaves its session, as vLLM's engine and Ray's workers may
@@ -51,7 +53,16 @@ def test_a_process_without_the_mark_is_known_by_its_session(tmp_path):
     left = [child for child in marked(str(tmp_path)) if child.pid != process.pid]
     process.stdin.close()
     process.wait(timeout=30)
-    assert not [child for child in left if child.is_running()]
+    assert not psutil.wait_procs(left, timeout=10)[1]  # dead already, but who adopted it has to reap it
+
+
+def test_a_dead_process_that_nobody_reaps_is_not_waited_for(tmp_path):
+    code = spawn("pass") + "import time; time.sleep(60)"
+    process = supervise(tmp_path, code)
+    wait_for(lambda: any(c.status() == psutil.STATUS_ZOMBIE for c in psutil.Process(process.pid).children(True)))
+    assert all(found.status() != psutil.STATUS_ZOMBIE for found in marked(str(tmp_path)))
+    process.stdin.close()
+    process.wait(timeout=30)
 
 
 def test_other_runs_are_left_alone(tmp_path):
