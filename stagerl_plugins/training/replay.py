@@ -138,7 +138,7 @@ class GatedReplayBuffer(ReplayBuffer):
         wanted = set(keys)
         tags = self.partitions[partition_id]
         waste = [key for key in tags if key not in wanted]
-        tq.kv_clear(partition_id=partition_id, keys=[*book.entries, *waste, NO_ROW])
+        tq.kv_clear(partition_id=partition_id, keys=[*book.entries, *waste] or [NO_ROW])
         if not keys:
             raise NothingToTrain
         return KVBatchMeta(partition_id=partition_id, keys=keys, tags=[tags[key] for key in keys])
