@@ -80,7 +80,8 @@ def stagerl(*words: str) -> None:
     try:
         code = process.wait()
     except KeyboardInterrupt:  # Ctrl-C reaches the command too: it ends its processes and says where it goes on
-        code = process.wait()
+        process.wait()
+        raise
     if code == 130:
         raise KeyboardInterrupt
     if code:
