@@ -189,5 +189,5 @@ def _ended(folder: Path, code: int, stdout: str, stderr: str, spy: Path) -> Run:
     deadline = time.monotonic() + 10  # what was killed takes its time to end
     while (left := working_below(folder.parents[1])) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not left, "processes without the run's mark were left behind"
+    assert not left, f"left behind without the run's mark: {left}"
     return Run(folder, code, stdout, stderr, spy)
