@@ -61,7 +61,11 @@ class RunFolder:
             file.write(line)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One entry a step, ascending. Lines of one step are merged: after a kill the repeated one counts."""
+        """One entry a step, ascending, a validation's numbers with its step's.
+
+        After a kill the repeated steps count: the line of a step, which has a `stage`, replaces all that an earlier
+        attempt wrote of this step and of later ones.
+        """
         path = self.folder / "metrics.jsonl"
         if not path.exists():
             return []
@@ -71,7 +75,10 @@ class RunFolder:
                 entry = json.loads(line)
             except ValueError:
                 continue  # a kill cut the last line short
-            by_step.setdefault(int(entry["step"]), {}).update(entry)
+            step = int(entry["step"])
+            while "stage" in entry and by_step and next(reversed(by_step)) >= step:
+                by_step.popitem()
+            by_step.setdefault(step, {}).update(entry)
         return [by_step[step] for step in sorted(by_step)]
 
     # -- observations ---------------------------------------------------------------------------------------------

@@ -33,6 +33,11 @@ class Node:
         self.columns: dict[str, tuple[NDArray[Any], float]] = {}
         self.part: Part
 
+    @property
+    def plugin(self) -> str:
+        """Kind and name, by which its saved state is known as its own."""
+        return f"{self.registration.kind} {self.registration.name}"
+
     def column(self, name: str, fill: float) -> NDArray[Any]:
         """An array with one row a problem, filled with `fill`, of `fill`'s type; saved and re-mapped by problem id."""
         if name in self.columns:
@@ -128,7 +133,7 @@ class Tree:
         """Every plugin's own state, generator and columns, by path."""
         return {
             path: {
-                "plugin": f"{node.registration.kind} {node.registration.name}",
+                "plugin": node.plugin,
                 "state": self.call(path, "state_dict"),
                 "rng": generator_state(node.rng),
                 "columns": {name: values for name, (values, _) in node.columns.items()},
@@ -137,7 +142,7 @@ class Tree:
         }
 
     def load(self, saved: dict[str, Any], source: IntArray, keep: frozenset[str] = frozenset()) -> None:
-        """Take back what `state` returned.
+        """Take back what `state` returned; a plugin that stands where another one was begins anew.
 
         Args:
             saved: The state.
@@ -146,9 +151,9 @@ class Tree:
         """
         known = source >= 0
         for path, node in self.nodes.items():
-            if path in keep or path not in saved:
+            entry = saved.get(path)
+            if path in keep or entry is None or entry["plugin"] != node.plugin:
                 continue
-            entry = saved[path]
             for name, (values, fill) in node.columns.items():
                 values[:] = fill
                 if name in entry["columns"]:

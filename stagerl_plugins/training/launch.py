@@ -138,7 +138,6 @@ class Training:
         self.log = launch.folder / LOG
         launch.folder.mkdir(parents=True, exist_ok=True)
         self._refuse_second()
-        self._lines_before = len(self.run_folder.metrics())
         self._log_before = self.log.stat().st_size if self.log.exists() else 0
         command = [sys.executable, *launch.command[1:], f"hydra.run.dir={hydra_value(str(launch.folder / 'hydra'))}"]
         with self.log.open("ab") as log:

@@ -107,6 +107,21 @@ def test_state_is_matched_by_id_when_rows_come_and_go():
     assert all(mean(one, f"p{n}") == mean(other, f"p{n}") for n in range(40) if n not in (3, 5))
 
 
+def test_a_plugin_in_another_s_place_begins_anew_and_all_others_go_on():
+    def with_sampler(sampler):
+        return curriculum(sampler=sampler, difficulty={"running_pass_rate": {}}, stages={"all": {"max_steps": 50}})
+
+    one = with_sampler({"greso": {"inner": "uniform"}})
+    for step in range(1, 5):
+        run_step(one, step, count=10)
+    fresh, other = with_sampler("mopps"), with_sampler("mopps")
+    other.load_state_dict(one.state_dict())
+    assert other.step == 4
+    for path, like in (("sampler", fresh), ("difficulty.running_pass_rate", one)):
+        np.testing.assert_equal(other.tree.state()[path], like.tree.state()[path])
+    run_step(other, 5, count=10)
+
+
 def test_going_back_restores_the_stage_s_end_with_fresh_random_numbers():
     one = curriculum(back={"min_stay": 2})
     for step in (1, 2, 3):

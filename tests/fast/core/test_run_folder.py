@@ -20,6 +20,22 @@ def test_metrics_are_one_entry_a_step_and_survive_a_torn_line(tmp_path):
     ]
 
 
+def test_a_repeated_step_leaves_nothing_of_the_killed_attempt(tmp_path):
+    run = RunFolder(tmp_path)
+    run.append_metrics(0, {"validation/held": 0.1})
+    run.append_metrics(1, {"stage": "easy", "reward/mean": 0.5})
+    run.append_metrics(2, {"stage": "hard", "transition": "advance: by chance", "reward_part/format": 1.0})
+    run.append_metrics(2, {"validation/held": 0.2})
+    run.append_metrics(3, {"stage": "hard", "reward/mean": 0.1})
+    run.append_metrics(1, {"validation/held": 0.3})  # resumed from step 1, whose validation the kill had prevented
+    run.append_metrics(2, {"stage": "easy", "reward/mean": 0.7})
+    assert run.metrics() == [
+        {"step": 0, "validation/held": 0.1},
+        {"step": 1, "stage": "easy", "reward/mean": 0.5, "validation/held": 0.3},
+        {"step": 2, "stage": "easy", "reward/mean": 0.7},
+    ]
+
+
 def test_run_json_is_updated_by_key(tmp_path):
     run = RunFolder(tmp_path / "new")
     run.write_run(name="a", ended=None)
