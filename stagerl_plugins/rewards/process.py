@@ -40,13 +40,14 @@ class VerdictProcess:
 
     Args:
         connection: To the process.
-        pid: Its process id.
+        pid: Its process id, which is that of its process group too.
+        cpu: Seconds of processor time that it has used up to now.
     """
 
-    def __init__(self, connection: Connection, pid: int) -> None:
+    def __init__(self, connection: Connection, pid: int, cpu: float) -> None:
         self._connection = connection
         self._pid = pid
-        self._cpu = 0.0
+        self._cpu = cpu
         self.alive = True
 
     def ask(self, message: bytes, seconds: float, cpu_seconds: float | None) -> Verdict:
@@ -63,8 +64,15 @@ class VerdictProcess:
         try:
             self._connection.send_bytes(message)
         except OSError as error:
-            self.kill()
+            self._close()
             raise DiedIdleError from error
+        try:
+            return self._answer_within(seconds, cpu_seconds)
+        except BaseException:  # its answer would be taken for that to the next response
+            self.kill()
+            raise
+
+    def _answer_within(self, seconds: float, cpu_seconds: float | None) -> Verdict:
         deadline = time.monotonic() + seconds
         allowed = cpu_seconds
         while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), allowed or seconds))):
@@ -88,7 +96,7 @@ class VerdictProcess:
                 self._close()
             return from_json(answer["verdict"])
         except (EOFError, OSError):
-            self.kill()
+            self._close()
             return Verdict.not_judged("its verdict process died")
         except (KeyError, TypeError, ValueError) as error:
             self.kill()
@@ -102,9 +110,9 @@ class VerdictProcess:
         return float(times.user + times.system)
 
     def kill(self) -> None:
-        """Kill the process; the one that it was forked from reaps it."""
+        """Kill the process and all that it started; the one that it was forked from reaps it."""
         with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+            os.killpg(self._pid, signal.SIGKILL)
         self._close()
 
     def _close(self) -> None:
@@ -180,7 +188,8 @@ class Zygote:
         with theirs:
             reduction.send_handle(self._control, theirs.fileno(), self._process.pid)
         connection = Connection(ours.detach())
-        return VerdictProcess(connection, json.loads(_receive_within(connection, START_SECONDS)))
+        started = json.loads(_receive_within(connection, START_SECONDS))
+        return VerdictProcess(connection, started["pid"], started["cpu"])
 
     def close(self) -> None:
         """End it and every verdict process. Called twice, in case one was being started meanwhile."""

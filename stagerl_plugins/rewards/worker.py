@@ -63,6 +63,7 @@ def main(descriptor: int) -> None:
             if pid == 0:
                 return
             children.discard(pid)
+            _kill_group(pid)  # what its rewards started
 
     signal.signal(signal.SIGCHLD, reap)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -79,6 +80,7 @@ def main(descriptor: int) -> None:
                 control.close()
                 _verdict_process(connection, rewards, plugins)
             children.add(pid)
+            _lead_group(pid)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGTERM})
             connection.close()
     except EOFError:
@@ -87,8 +89,19 @@ def main(descriptor: int) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for pid in children:
-            os.kill(pid, signal.SIGKILL)
+            _kill_group(pid)
             os.waitpid(pid, 0)
+
+
+def _lead_group(pid: int) -> None:
+    """Put a forked process into a process group of its own. Called by both sides, as either may be first."""
+    with suppress(OSError):
+        os.setpgid(pid, pid)
+
+
+def _kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _signals_as_bytes() -> int:
@@ -120,6 +133,7 @@ def _verdict_process(connection: Connection, rewards: Mapping[str, Any], plugins
     status = 1
     try:
         _die_with_parent(signal.SIGKILL)
+        _lead_group(os.getpid())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGTERM})
@@ -138,7 +152,7 @@ def _verdict_process(connection: Connection, rewards: Mapping[str, Any], plugins
 def _answer(connection: Connection, built: Built) -> None:
     """Answer each message with a verdict, the processor time used so far, and whether this was the last one."""
     peak = _peak_memory_mb()
-    connection.send_bytes(json.dumps(os.getpid()).encode())
+    connection.send_bytes(json.dumps({"pid": os.getpid(), "cpu": time.process_time()}).encode())
     with asyncio.Runner() as runner:
         for count in range(1, RESPONSES + 1):
             try:

@@ -64,6 +64,13 @@ def test_a_data_source_without_a_reward_is_told_before_and_during_a_run(judge: J
         check_data_sources({"math": "math"}, ["go", "chess", "math", "go"])
 
 
+@pytest.mark.parametrize("how", ["half_a_surrogate_pair", "raise_half_a_surrogate_pair"])
+def test_a_detail_can_always_be_written_to_a_file(plugins: Plugins, how: str) -> None:
+    with Judge({"default": {"misbehaving": {"how": how}}}, plugins, Judging()) as judge:
+        verdict = asyncio.run(judge.judge(Response("", "")))
+    assert f"{verdict.detail} {verdict.parts}".encode().endswith(b"? {'?': 1.0}" if verdict.judged else b"? {}")
+
+
 @pytest.mark.parametrize(
     ("how", "why"),
     [

@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+import os
 import random
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -72,6 +74,61 @@ def test_a_kill_costs_only_what_was_being_judged(plugins: Plugins) -> None:
             assert all(detail.endswith(": its verdict process died") for detail in lost)
             right = [Outcome.CORRECT if n == 7 else Outcome.WRONG for n in range(40)]
             assert all(v.outcome is outcome for v, outcome in zip(verdicts, right, strict=True) if v.judged)
+
+
+def test_nothing_that_a_reward_started_outlives_its_process(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = f"{os.getpid()}999"
+    monkeypatch.setenv("SLEEP_OF_A_REWARD", seconds)
+
+    def sleeping() -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if seconds in _command(process)]
+
+    with Judge(REWARDS, plugins, Judging(seconds=1)) as judge:
+        assert "took longer" in ask(judge, "start_others_and_hang")[0].detail
+        _, process_id = ask(judge, "start_others", "process_id")
+        end(psutil.Process(int(process_id.detail)))
+        assert ask(judge, "fine")[0].judged
+        assert not _within(5, sleeping)
+        ask(judge, "start_others")
+        assert len(sleeping()) == 1
+    assert not _within(5, sleeping)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _within(seconds: float, still: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
+    """What is still there after so many seconds; returns as soon as there is nothing."""
+    deadline = time.monotonic() + seconds
+    while (left := still()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def test_the_building_of_a_reward_is_not_counted_as_a_response_s_processor_time(plugins: Plugins) -> None:
+    spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 0.5, "cpu_to_build": 0.8}}
+    with Judge({"default": spec}, plugins, Judging(seconds=60)) as judge:
+        assert ask(judge, "fine 0.7", "fine 0.7") == [Verdict(Outcome.CORRECT, 1.0, "fine")] * 2
+
+
+def test_a_failure_of_ours_while_one_is_judged_gives_nobody_another_s_verdict(
+    plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 0.2}}
+    with Judge({"default": spec}, plugins, Judging(seconds=60)) as judge:
+        assert ask(judge, "fine")[0].judged
+        with monkeypatch.context() as patched:
+            patched.setattr(psutil, "Process", too_many_files)
+            assert "Too many open files" in ask(judge, "fine 0.5")[0].detail
+        assert ask(judge, "process_id", "fine", "process_id")[1].detail == "fine"
+
+
+def too_many_files(pid: int) -> psutil.Process:
+    raise OSError(24, "Too many open files")
 
 
 def test_closing_ends_everything_at_once_also_what_is_busy(plugins: Plugins) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import os
+import subprocess
 import sys
 import time
 
@@ -15,6 +16,7 @@ FINE = Verdict(Outcome.CORRECT, 1.0, "fine")
 class HowOptions(Options):
     how: str = "fine"
     cpu_seconds: float | None = None
+    cpu_to_build: float = 0.0
 
 
 def fine():
@@ -56,6 +58,27 @@ def eat_memory():
     return [bytearray(10**10)]
 
 
+def start_others():
+    return [Verdict(Outcome.CORRECT, 1.0, str(start_one().pid))]
+
+
+def start_others_and_hang():
+    start_one()
+    hang()
+
+
+def start_one():
+    return subprocess.Popen(["sleep", os.environ["SLEEP_OF_A_REWARD"]])
+
+
+def half_a_surrogate_pair():
+    return [Verdict(Outcome.CORRECT, 1.0, "found \udcff", {"\udcff": 1.0})]
+
+
+def raise_half_a_surrogate_pair():
+    raise ValueError("\udcff")
+
+
 def nan():
     return [Verdict(Outcome.CORRECT, float("nan"))]
 
@@ -83,11 +106,14 @@ class Misbehaving(Reward):
     def __init__(self, options, setup):
         self.cpu_seconds = options.cpu_seconds
         self.how = options.how
+        while time.process_time() < options.cpu_to_build:
+            pass
         if self.how == "unbuildable":
             raise RuntimeError("no licence")
 
     async def score(self, responses):
-        how = self.how if self.how != "as_told" else responses[0].text
+        how, _, seconds = (self.how if self.how != "as_told" else responses[0].text).partition(" ")
+        time.sleep(float(seconds or 0))
         return returns[how] if how in returns else globals()[how]()
 
 
