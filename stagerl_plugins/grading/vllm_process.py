@@ -118,7 +118,8 @@ def _defaults(model: str, length: int, on_cpu: bool) -> dict[str, Any]:
         return common
     # vLLM's CPU backend cannot prefill a seeded request in parts: its random generator has no offset to set back
     whole = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(length, 4096)}
-    return {**common, **whole, "enforce_eager": True}
+    # most CPUs have no bfloat16, and what stands in for it is slower than float32
+    return {**common, **whole, "enforce_eager": True, "dtype": "float32"}
 
 
 def _context_length(model: str, options: Mapping[str, Any]) -> int:

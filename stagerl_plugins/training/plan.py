@@ -18,7 +18,6 @@ from stagerl_plugins.training.launch import Launch
 from stagerl_plugins.training.stage_settings import VerlDefaults
 
 TRAINED_BYTES = 16  # a parameter in training: weight, gradient and two moments of Adam, float32 each
-SERVED_BYTES = 2  # a parameter in the engine: bfloat16
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +123,7 @@ def _memory(config: DictConfig, parameters: int | None) -> float | None:
     from verl.trainer.ppo.utils import need_critic, need_reference_policy
 
     trained = 1 + int(need_critic(config))
-    served = SERVED_BYTES * config.actor_rollout_ref.rollout.tensor_model_parallel_size
+    rollout = config.actor_rollout_ref.rollout
+    served = (4 if rollout.dtype == "float32" else 2) * rollout.tensor_model_parallel_size
     frozen = 4 * int(need_reference_policy(config))
     return float(parameters * (trained * TRAINED_BYTES + served + frozen) / 2**30)

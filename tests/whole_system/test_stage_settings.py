@@ -84,7 +84,7 @@ def test_the_loss_has_the_stage_s_entropy_and_kl_terms(run):
     for loss in changed:
         numbers = loss["metrics"]
         expected = numbers["actor/pg_loss"] - 0.01 * numbers["actor/entropy_loss"] + 0.1 * numbers["kl_loss"]
-        assert loss["loss"] == pytest.approx(expected, rel=0.01, abs=1e-5)  # the terms are bfloat16
+        assert loss["loss"] == pytest.approx(expected, rel=1e-4, abs=1e-6)  # float32 on a CPU; bfloat16 fails here
 
 
 def test_truncated_responses_are_out_of_the_loss_and_others_are_in(run):
