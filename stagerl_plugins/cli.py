@@ -156,12 +156,13 @@ def levels(graded: Path, rules_source: str, folder: Path) -> None:
     Example:
         stagerl levels graded.parquet --rules paper --out levels/
     """
-    from stagerl_plugins.difficulty.level_files import write_levels
+    from stagerl_plugins.difficulty.level_files import check_apart, write_levels
     from stagerl_plugins.difficulty.level_table import level_tables
     from stagerl_plugins.difficulty.rule_files import read_rules
     from stagerl_plugins.problem_files import read_problems
 
     rules = read_rules(rules_source)
+    check_apart(graded, folder)
     report = write_levels(read_problems(graded), rules, folder)
     _print(*level_tables(report))
     click.echo(f"{report['problems']} problems; levels are in {folder}", err=True)

@@ -28,7 +28,7 @@ PluginSpec = Annotated[dict[str, dict[str, Any]], BeforeValidator(_as_spec)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StageSettings(Model):

@@ -12,6 +12,30 @@ import yaml
 from stagerl_plugins.errors import UserError
 
 
+class _Loader(yaml.SafeLoader):
+    """A safe loader that takes 1e-6 for a number, as YAML 1.2 does, and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key.value}' is there twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def parse_yaml(text: str) -> Any:
+    """A YAML value, read safely. Raises yaml.YAMLError for anything else."""
+    return yaml.load(text, Loader=_Loader)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
@@ -19,7 +43,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: The file is missing, is no YAML, or no mapping.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -30,18 +54,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}{where}: {getattr(error, 'problem', None) or 'is no valid YAML'}") from error
     if not isinstance(raw, dict):
         raise UserError(f"{path}: expected keys and values at the top, got {type(raw).__name__}")
-    return {str(key): _exponents(value) for key, value in raw.items()}
-
-
-def _exponents(value: Any) -> Any:
-    """Numbers such as 1e-6, which YAML 1.1 takes for text, in a whole tree."""
-    if isinstance(value, dict):
-        return {key: _exponents(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_exponents(item) for item in value]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
-        return float(value)
-    return value
+    return {str(key): value for key, value in raw.items()}
 
 
 def override(raw: dict[str, Any], assignment: str) -> None:
@@ -54,7 +67,7 @@ def override(raw: dict[str, Any], assignment: str) -> None:
     if not equals or not key:
         raise UserError(f"'{assignment}': expected key=value")
     try:
-        value = _exponents(yaml.safe_load(text))
+        value = parse_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(f"{key}: '{text}' is no valid YAML value") from error
     # verl's own keys stay dotted: whether a part is new is verl's to say

@@ -34,9 +34,9 @@ class DuplicateError(PluginError):
 
 
 class Options(BaseModel):
-    """Base for a plugin's options: unknown keys are refused. A plugin without options uses it as it is."""
+    """Base for a plugin's options: unknown keys, infinity and NaN are refused. A plugin without options uses it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

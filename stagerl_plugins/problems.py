@@ -17,6 +17,8 @@ from stagerl_plugins.types import BoolArray, FloatArray, IntArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SAYS = ("data_source", "prompt", "reward_model")  # the columns that say what a problem is
+
 
 class Problems:
     """A read-only table of problems.
@@ -84,19 +86,25 @@ class Problems:
 
     @classmethod
     def from_table(cls, table: pa.Table) -> Problems:
-        """Read a table in verl's format; rows with an id seen before are dropped, their levels are kept.
+        """Read a table in verl's format; a problem that comes again is dropped, the levels of its rows are kept.
 
         The id of a row is its column `id`, else `extra_info.id`, else a hash of data source, prompt and ground truth,
         so that it survives a change of other rows. Domain: `ability`. Levels: `levels` (a list) or `level`.
+
+        Raises:
+            UserError: Different problems have one id.
         """
         import pyarrow as pa
 
         first: dict[str, int] = {}
         member: dict[str, set[str]] = {}
+        says = list(zip(*(_column(table, name) for name in SAYS), strict=True))
         levels = zip(row_ids(table), _column(table, "levels"), _column(table, "level"), strict=True)
         for row, (key, many, one) in enumerate(levels):
-            first.setdefault(key, row)
-            for level in many if many is not None else ([one] if one is not None else []):
+            before = first.setdefault(key, row)
+            if before != row and content_id(*says[before]) != content_id(*says[row]):
+                raise UserError(f"rows {before} and {row} are different problems with the id '{key}': make ids unique")
+            for level in _listed(one if many is None else many):
                 member.setdefault(str(level), set()).add(key)
         rows = np.fromiter(first.values(), np.int64, len(first))
         ability = _column(table, "ability")
@@ -120,10 +128,10 @@ def row_ids(table: pa.Table) -> list[str]:
     Raises:
         UserError: A row has neither an id nor a prompt.
     """
-    columns = (_column(table, name) for name in ("id", "extra_info", "data_source", "prompt", "reward_model"))
+    columns = (_column(table, name) for name in ("id", "extra_info", *SAYS))
     ids = []
     for row, (identifier, extra, source, prompt, truth) in enumerate(zip(*columns, strict=True)):
-        found = identifier if identifier is not None else (extra or {}).get("id")
+        found = extra.get("id") if identifier is None and isinstance(extra, Mapping) else identifier
         if found is None and prompt is None:
             raise UserError(
                 f"row {row} has neither `prompt` nor `id`: expected verl's columns, or `problem` and `answer`"
@@ -137,11 +145,25 @@ def _column(table: pa.Table, name: str) -> list[Any]:
     return list(table[name].to_pylist()) if name in table.column_names else [None] * len(table)
 
 
+def _listed(levels: Any) -> list[Any]:
+    """The levels of one row, which may be a list, a single one, or none."""
+    if levels is None:
+        return []
+    return levels if isinstance(levels, list) else [levels]
+
+
 def content_id(data_source: Any, prompt: Any, reward_model: Any) -> str:
     """An id made of what a problem says: 16 hexadecimal digits."""
-    truth = (reward_model or {}).get("ground_truth") if isinstance(reward_model, Mapping) else reward_model
-    text = json.dumps([data_source, prompt, truth], sort_keys=True, default=str, ensure_ascii=False)
+    truth = reward_model.get("ground_truth") if isinstance(reward_model, Mapping) else reward_model
+    text = json.dumps([data_source, _said(prompt), _said(truth)], sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _said(value: Any) -> Any:
+    """The same without keys that have no value: a table gives every row the keys of all others."""
+    if isinstance(value, Mapping):
+        return {key: _said(item) for key, item in value.items() if item is not None}
+    return [_said(item) for item in value] if isinstance(value, list) else value
 
 
 def read_table(paths: Sequence[Path]) -> pa.Table:
@@ -151,7 +173,6 @@ def read_table(paths: Sequence[Path]) -> pa.Table:
         UserError: A file is missing, of another kind, broken, or does not fit the others.
     """
     import pyarrow as pa
-    import pyarrow.json
     import pyarrow.parquet
 
     tables = []
@@ -162,7 +183,7 @@ def read_table(paths: Sequence[Path]) -> pa.Table:
             if path.suffix == ".parquet":
                 tables.append(pa.parquet.read_table(path))
             elif path.suffix in (".jsonl", ".json"):
-                tables.append(pa.json.read_json(path))
+                tables.append(_read_lines(path))
             else:
                 raise UserError(f"{path}: expected a .parquet or .jsonl file")
         except (pa.ArrowInvalid, OSError) as error:
@@ -171,3 +192,29 @@ def read_table(paths: Sequence[Path]) -> pa.Table:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UserError(f"problem files do not fit together: {str(error).splitlines()[0]}") from error
+
+
+def _read_lines(path: Path) -> pa.Table:
+    """Read JSON lines. pyarrow's own reader makes times of text such as 2024-05-01, and refuses long rows.
+
+    Raises:
+        UserError: A line is no JSON object, or the rows do not fit together.
+    """
+    import pyarrow as pa
+
+    rows = []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    rows.append(json.loads(line))
+                    if not isinstance(rows[-1], dict):
+                        raise UserError(f"{path}, line {number}: expected a JSON object, got {line.strip():.40}")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}, line {number}: is no JSON: {error}") from error
+    try:
+        return pa.Table.from_struct_array(pa.array(rows, pa.struct([]) if not rows else None))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError) as error:
+        raise UserError(f"{path}: its rows do not fit together: {str(error).splitlines()[0]}") from error

@@ -105,10 +105,18 @@ class RunFolder:
             for group, admission in record.groups
             for number, rollout in enumerate(group.rollouts)
         ]
-        folder = self.folder / "observations"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"step_{record.step:08d}.parquet"
+        path = self._observations_of(record.step)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_table(pa.Table.from_pylist(rows, schema=_observation_schema()), path)
+
+    def drop_observations_after(self, step: int) -> None:
+        """Remove what a killed attempt observed after this step: those steps are done again, or never."""
+        for path in (self.folder / "observations").glob("step_*.parquet"):
+            if path.name > self._observations_of(step).name:
+                path.unlink()
+
+    def _observations_of(self, step: int) -> Path:
+        return self.folder / "observations" / f"step_{step:08d}.parquet"
 
 
 def find_run(run: str) -> tuple[Path, int | None]:

@@ -86,13 +86,15 @@ class Condition:
     """
 
     def __init__(self, text: str, where: str) -> None:
-        self.text = " ".join(text.split())
+        self.text = " ".join(
+            text.split()
+        )  # for messages: a text in quotes may hold more spaces, a line may end in a remark
         self.where = where
         self.names: list[str] = []  # numeric names, in the order of their appearance
         if len(self.text) > MAX_LENGTH:
             raise UserError(f"{where}: is longer than {MAX_LENGTH} characters")
         try:
-            tree = ast.parse(self.text, mode="eval")
+            tree = ast.parse(f"({text}\n)", mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             hint = " (compare with '==')" if re.search(r"[^=<>!]=[^=]", self.text) else ""
             reason = error.msg if isinstance(error, SyntaxError) else "cannot be read"

@@ -28,7 +28,7 @@ def write_levels(table: pa.Table, rules: Rules, folder: Path) -> dict[str, Any]:
     """Make levels of graded problems and write them.
 
     A level's file holds the rows of its problems with all their columns, and `levels`: all levels that a problem is in.
-    Files that an earlier call left for other levels are removed; `levels.json` comes last.
+    Files that an earlier call left for other levels are removed at the end.
 
     Args:
         table: Graded problems, as `read_problems` returns them.
@@ -47,14 +47,25 @@ def write_levels(table: pa.Table, rules: Rules, folder: Path) -> dict[str, Any]:
     report = _report(table, problems, assignment, rules)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in _written_before(folder) - rules.levels.keys():
-            _file(folder, old).unlink(missing_ok=True)
+        obsolete = _written_before(folder) - rules.levels.keys()
         for name, rows in _tables(table, problems, assignment).items():
             write_table(rows, _file(folder, name))
         write_json(folder / "levels.json", report)
+        for name in obsolete:
+            _file(folder, name).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"--out {folder}: {error.strerror or error}") from error
     return report
+
+
+def check_apart(graded: Path, folder: Path) -> None:
+    """Refuse a folder whose level files include the graded problems themselves: they could be replaced or removed.
+
+    Raises:
+        UserError: They do.
+    """
+    if graded.name.startswith("level_") and graded.resolve().parent == folder.resolve():
+        raise UserError(f"--out {folder}: holds {graded} itself, which a level could replace: choose another folder")
 
 
 def _tables(table: pa.Table, problems: Problems, assignment: Assignment) -> dict[str, pa.Table]:

@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+import numpy as np
+
 from stagerl_plugins.types import FloatArray
 
 
@@ -29,15 +31,17 @@ class Interval:
 def pass_at_1(means: FloatArray, samples: int, confidence: float = 0.95) -> Interval:
     """pass@1, the mean over problems of the share of samples that are correct, with its interval.
 
-    Wilson's score interval for p = mean(s) at an effective number of samples, which stays inside [0, 1] and does not
-    shrink to a point when all are right or all wrong. With m problems, their means s_i, and
-    V = sum (s_i - p)^2 / (m (m - 1)):
+    Wilson's score interval for p = mean(s) at an effective number of samples n, which stays inside [0, 1]:
 
-        n = min(p (1 - p) / V, samples),  or m where V = 0
         (p + t^2 / 2n ± t sqrt(p (1 - p) / n + t^2 / 4n^2)) / (1 + t^2 / n),  t: Student's quantile, m - 1 degrees
 
     The effective number is that of Korn and Graubard (Survey Methodology 24, 1998), its use in Wilson's interval that
-    of Franco, Little, Louis and Slud (J. Survey Statistics and Methodology 7, 2019).
+    of Franco, Little, Louis and Slud (J. Survey Statistics and Methodology 7, 2019). It is taken over the m problems
+    and two more, one always solved and one never: a few successes among many failures say little about how problems
+    differ, and without the two, solved problems that happen not to be among these would not be reckoned with. With the
+    means s_i of these m + 2 problems, and their mean q:
+
+        n = min(q (1 - q) / V, samples),  V = sum (s_i - q)^2 / ((m + 2) (m + 1))
 
     Args:
         means: Each problem's share of correct samples, float64 in [0, 1], shape (problems,), at least one.
@@ -48,8 +52,9 @@ def pass_at_1(means: FloatArray, samples: int, confidence: float = 0.95) -> Inte
     p = float(means.mean())
     if problems == 1:
         return Interval(p, 0.0, 1.0)
-    variance = float(means.var(ddof=1)) / problems
-    n = min(p * (1 - p) / variance, samples) if variance > 1e-12 else problems
+    more = np.array([*means, 0.0, 1.0])
+    q = float(more.mean())
+    n = min(q * (1 - q) * len(more) / float(more.var(ddof=1)), samples)
     t = student_quantile(problems - 1, confidence)
     centre = p + t**2 / (2 * n)
     half = t * math.sqrt(p * (1 - p) / n + (t / (2 * n)) ** 2)

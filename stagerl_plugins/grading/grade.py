@@ -14,7 +14,7 @@ from stagerl_plugins.errors import UserError
 from stagerl_plugins.grading.columns import add_columns, grades_by_problem, made_with
 from stagerl_plugins.grading.engine import Completion, Engine, Request
 from stagerl_plugins.grading.options import GradeOptions, rollout_seed
-from stagerl_plugins.grading.partial import JudgedRollout, PartialGrading
+from stagerl_plugins.grading.partial import JudgedRollout, PartialGrading, remove_leftover
 from stagerl_plugins.grading.progress import GradingProgress
 from stagerl_plugins.grading.vllm_engine import VllmEngine
 from stagerl_plugins.plugins import Plugins
@@ -68,13 +68,17 @@ def grade(
     table = _read(problems, out)
     rows = _unique_rows(table)
     check_data_sources(options.rewards, {row["data_source"] for row in rows})
-    fingerprint = options.fingerprint(
-        f"{row['id']}\0{row['prompt']}\0{row['data_source']}\0{row['reward_model']}" for row in rows
-    )
+    fingerprint = options.fingerprint("\0".join(map(str, row.values())) for row in rows)
+    if rollouts is not None:
+        _make_folder_of(rollouts)
     finished = _finished(problems, out, options.grader, fingerprint)
     if finished is not None:
+        if rollouts is not None and not rollouts.exists():
+            raise UserError(f"--rollouts {rollouts}: {out} is finished and its responses are not kept: remove it first")
+        remove_leftover(out, fingerprint)
         return Graded(finished, {})
     with PartialGrading(out, fingerprint) as partial:
+        table = _read(problems, out)  # once more: another grader may have added its columns before we had the lock
         run = _Run(rows, options, partial)
         with Judge(options.rewards, plugins, judging or Judging(), report=run.progress.say) as judge, run.progress:
             try:
@@ -178,6 +182,13 @@ def _read(problems: Path, out: Path) -> pa.Table:
             f"{problems}: has no column {' or '.join(missing)}: expected verl's columns, or `problem` and `answer`"
         )
     return table
+
+
+def _make_folder_of(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--rollouts {path}: {error.strerror or error}") from error
 
 
 def _unique_rows(table: pa.Table) -> list[dict[str, Any]]:

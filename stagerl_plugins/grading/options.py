@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from stagerl_plugins.config import Config
+from stagerl_plugins.config_files import flatten, parse_yaml
 from stagerl_plugins.errors import UserError
 
 RESERVED = ("domain", "quantile")  # words of the level rules
@@ -73,12 +74,14 @@ class GradeOptions:
         Args:
             problems: All that each problem says, in their order.
         """
-        decides = {**asdict(self), "problems": _hash(text.encode() for text in problems)}
+        decides = {**asdict(self), "problems": _hash(text.encode("utf-8", "replace") for text in problems)}
         del decides["device"]
         folder = Path(self.model)
         if folder.is_dir():
             decides |= {"model": folder.resolve().name, "weights": _folder_hash(folder)}
-        plain: dict[str, Any] = json.loads(json.dumps(decides))
+        if code := [path.read_bytes() for path in _files_in(self.rewards)]:
+            decides["reward_files"] = _hash(code)
+        plain: dict[str, Any] = json.loads(json.dumps(decides, default=str))
         return plain
 
 
@@ -95,11 +98,17 @@ def parse_rewards(texts: Iterable[str]) -> dict[str, Any]:
         if source in rewards:
             raise UserError(f"--reward {text}: '{source}' has a reward already")
         try:
-            value = yaml.safe_load(spec)
+            value = parse_yaml(spec)
         except yaml.YAMLError as error:
             raise UserError(f"--reward {text}: is no valid YAML") from error
         rewards[source] = {value: {}} if isinstance(value, str) else value
     return rewards
+
+
+def _files_in(rewards: Mapping[str, Any]) -> list[Path]:
+    """The files that the rewards' options name, such as that of a verl function."""
+    values = flatten(rewards).values()
+    return [path for value in values if isinstance(value, str) and (path := Path(value).expanduser()).is_file()]
 
 
 def rollout_seed(seed: int, problem: str, sample: int) -> int:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+MANIFEST = "grading.json"
+
+
 @dataclass(frozen=True, slots=True)
 class JudgedRollout:
     """One rollout with its verdict: a row of the work folder's files."""
@@ -48,8 +51,8 @@ class PartialGrading:
     """
 
     def __init__(self, out: Path, fingerprint: Mapping[str, Any]) -> None:
-        self.folder = out.with_name(f"{out.name}.partial")
-        self._manifest = self.folder / "grading.json"
+        self.folder = _folder(out)
+        self._manifest = self.folder / MANIFEST
         self._fingerprint = fingerprint
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -124,3 +127,18 @@ class PartialGrading:
 
     def _batches(self) -> list[Path]:
         return sorted(self.folder.glob("batch_*.parquet"))
+
+
+def remove_leftover(out: Path, fingerprint: Mapping[str, Any]) -> None:
+    """Remove the work folder of a grading that was killed after it had written its result."""
+    try:
+        begun = json.loads((_folder(out) / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if begun == fingerprint:
+        with PartialGrading(out, fingerprint) as partial:
+            partial.remove()
+
+
+def _folder(out: Path) -> Path:
+    return out.with_name(f"{out.name}.partial")

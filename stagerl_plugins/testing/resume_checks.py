@@ -12,8 +12,10 @@ import numpy as np
 from stagerl_plugins.curriculum.state import load_state, save_state
 from stagerl_plugins.plugins import Registration
 from stagerl_plugins.problems import Problems
+from stagerl_plugins.protocols import Context, DifficultyMetric
 from stagerl_plugins.testing.contract_error import ContractError
 from stagerl_plugins.testing.simulation import SimulatedRun
+from stagerl_plugins.types import Estimate
 
 NewRun = Callable[[Problems], SimulatedRun]
 
@@ -29,16 +31,33 @@ def check_resume(registration: Registration, new_run: NewRun, problems: Problems
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run, expected = new_run(problems), []
-        while (step := run.run_step()) is not None:
-            expected.append(step)
+        while run.ended is None:
+            expected.append(_next(run))
             _save(registration, run, folder / str(run.step))
         for kill in range(1, len(expected)):
             run = _resumed(new_run(problems), folder / str(kill))
             for wanted in expected[kill : None if kill % 6 == 0 else kill + 1]:
-                _compare(registration, wanted, run.run_step(), f"step {kill}")
+                _compare(registration, wanted, _next(run), f"step {kill}")
         run = _resumed(new_run(_with_other_rows(problems)), folder / str(len(expected) // 2))
         while run.run_step() is not None:
             pass
+
+
+def _next(run: SimulatedRun) -> dict[str, Any]:
+    """What the next step does, and what policies and difficulty metrics say after it; or why there is none."""
+    if (step := run.run_step()) is None:
+        return {"step": run.step + 1, "end": run.ended}
+    curriculum = run.curriculum
+    context = Context(run.step + 1, curriculum.stage, curriculum.stage_began_at, curriculum.visits[curriculum.stage])
+    all_problems = np.arange(len(run.problems))
+    decisions, estimates = {}, {}
+    for path, node in curriculum.tree.nodes.items():
+        if path in {f"stages.{curriculum.stage}.until", *(f"guards.{name}" for name in run.config.guards)}:
+            decisions[path] = curriculum.tree.call(path, "decide", context)
+        if isinstance(node.part, DifficultyMetric):
+            estimate: Estimate = curriculum.tree.call(path, "estimate", all_problems)
+            estimates[path] = [np.asarray(values).tolist() for values in (estimate.mean, estimate.low, estimate.high)]
+    return {**step, "decision": decisions, "estimate": estimates}
 
 
 def _save(registration: Registration, run: SimulatedRun, folder: Path) -> None:
@@ -53,8 +72,8 @@ def _resumed(run: SimulatedRun, folder: Path) -> SimulatedRun:
     return run
 
 
-def _compare(registration: Registration, wanted: Mapping[str, Any], got: Mapping[str, Any] | None, kill: str) -> None:
-    differing = [key for key in wanted if got is None or got[key] != wanted[key]]
+def _compare(registration: Registration, wanted: Mapping[str, Any], got: Mapping[str, Any], kill: str) -> None:
+    differing = sorted(key for key in wanted.keys() | got.keys() if got.get(key) != wanted.get(key))
     if differing:
         raise ContractError(
             f"{registration}: in a run resumed after {kill}, step {wanted['step']} has another {', '.join(differing)}; "

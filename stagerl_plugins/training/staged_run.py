@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,7 @@ class StagedRun(PPOTrainerSync):
     def _load_checkpoint(self) -> None:
         resumed = self.checkpoints.repair() if self.config.trainer.resume_mode == "auto" else None
         super()._load_checkpoint()
+        self.run_folder.drop_observations_after(self.global_steps)
         if self.global_steps == 0:
             return
         state = self.checkpoints.load_state(self.global_steps)
@@ -218,13 +220,23 @@ class StagedRun(PPOTrainerSync):
         self._validation = values
         if self.validated_at < self.global_steps:  # one that is repeated at a start is not delivered again
             self.validated_at = self.global_steps
-            self.curriculum.observe_validation(self.global_steps, values)
+            self._observe_validation(values)
             if self._saved_at == self.global_steps:
                 self.checkpoints.save_state(self.global_steps, self._state())
         metrics: dict[str, float] = super()._val_metrics_update(
             data_sources, sample_uids, reward_extra_infos_dict, *rest, **named
         )
         return metrics
+
+    def _observe_validation(self, values: dict[str, float]) -> None:
+        """Tell the curriculum, unless a set is missing: a mean without it would look like a rise or a fall."""
+        unjudged = [name for name, value in values.items() if math.isnan(value)]
+        if unjudged:
+            logger.warning(
+                "validation of step %d counts for no policy: nothing of %s was judged", self.global_steps, unjudged
+            )
+        else:
+            self.curriculum.observe_validation(self.global_steps, values)
 
     # -- the log --------------------------------------------------------------------------------------------------
 

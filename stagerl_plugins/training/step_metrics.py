@@ -66,17 +66,16 @@ def of_validation(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def validation_scores(extra: Mapping[str, list[Any]]) -> dict[str, float]:
-    """Mean score of each validation set over its judged responses.
+    """Mean score of each validation set over its judged responses; NaN where none was judged.
 
     Args:
         extra: verl's lists of extra fields, one value a response.
     """
     scores: dict[str, list[float]] = defaultdict(list)
     for name, text in zip(extra.get(verdict_fields.SET, []), extra.get(verdict_fields.VERDICT, []), strict=True):
-        verdict = verdict_fields.unpack({verdict_fields.VERDICT: text})
-        if verdict.score is not None:
-            scores[str(name)].append(verdict.score)
-    return {name: float(np.mean(values)) for name, values in sorted(scores.items())}
+        score = verdict_fields.unpack({verdict_fields.VERDICT: text}).score
+        scores[str(name)] += [] if score is None else [score]
+    return {name: _mean(values) for name, values in sorted(scores.items())}
 
 
 def _mean(values: list[Any]) -> float:

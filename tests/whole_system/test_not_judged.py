@@ -10,6 +10,8 @@ import pyarrow.parquet
 import pytest
 from harness import Run, configuration, train, write_rows
 
+from stagerl_plugins.curriculum.state import load_state
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, files) -> Run:
@@ -19,7 +21,9 @@ def run(tmp_path_factory, files) -> Run:
         {**files, "train": write_rows(folder / "without_ids.parquet", rows)},
         rewards={"default": "half_judged"},
         difficulty={"running_pass_rate": {}},
+        guards={"plateau": {"signal": "validation"}},
         stages={"only": {"max_steps": 2}},
+        verl={"trainer.test_freq": 1},
     )
     run = train(folder, config, plugins=True)
     assert run.code == 0, run.stderr + run.log[-3000:]
@@ -48,6 +52,13 @@ def test_a_reward_is_told_the_problem_s_id_also_where_the_file_has_none(run):
     rows = run.observations(1)
     assert all(row["detail"].endswith(row["problem"]) for row in rows)  # not_judged names the plugin before it
     assert len({row["problem"] for row in rows}) >= 8
+
+
+def test_a_validation_that_lacks_a_set_counts_for_no_policy(run):
+    assert all("validation/held-easy" in entry and "validation/held-hard" not in entry for entry in run.metrics)
+    assert "validation of step 2 counts for no policy: nothing of ['held-hard'] was judged" in run.log
+    parts = load_state(run.folder / "global_step_2" / "stagerl")["curriculum"]["parts"]
+    assert parts["guards.plateau"]["state"] == {"values": []}
 
 
 def test_only_judged_rollouts_reach_the_loss(run):

@@ -32,9 +32,11 @@ class PlateauOptions(Options):
     min_steps: int = Field(0, ge=0, description="Steps in the stage before it may end.")
 
     @model_validator(mode="after")
-    def _set_of_validation(self) -> PlateauOptions:
+    def _fit_together(self) -> PlateauOptions:
         if self.validation_set is not None and self.signal != "validation":
             raise ValueError("validation_set is only for `signal: validation`")
+        if self.window + self.patience - 1 > _LONGEST:
+            raise ValueError(f"window and patience need more than the {_LONGEST} values that are kept")
         return self
 
 

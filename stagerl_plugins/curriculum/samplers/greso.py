@@ -73,7 +73,7 @@ class Greso(Sampler):
         return np.maximum(probability, 0.01)
 
     def observe(self, record: StepRecord) -> None:
-        groups = [group for group, _ in record.groups if len(group.scores) > 0]
+        groups = [group for group, _ in record.groups if len(group.scores) > 1]
         returned = any(self._seen[group.index] for group in groups)
         easy = hard = 0
         for group in groups:

@@ -68,6 +68,11 @@ def test_the_command_holds_verl_s_keys_and_ours(tmp_path):
         (STAGES + "name: 'a b'\n", [], "name"),
         (STAGES + "verl: 3\n", [], "verl"),
         ("{}", [], "stages: is missing"),
+        (STAGES + "  easy: {max_steps: 3}\n", [], "two.yaml, line 3: the key 'easy' is there twice"),
+        (STAGES + "judging: {seconds: .inf}\n", [], "judging.seconds: input should be a finite number, got inf"),
+        (STAGES + "sampler: {mopps: {target: .nan}}\n", [], "sampler.mopps.target"),
+        (STAGES + "a: !!python/name:os.system\n", [], "could not determine a constructor"),
+        ("stages:\n  a: {max_steps: 1, until: {plateau: {window: 999}}}\n", [], "need more than the 1000 values"),
         ("stages: {}", [], "stages"),
         (STAGES + "mix: {}\n", [], "mix: unknown key"),
         ("stages:\n  a: {max_steps: 1, mix: {math: 0}}\n", [], "stages.a.mix.math"),
@@ -79,6 +84,13 @@ def test_a_mistake_in_a_file_is_one_line(tmp_path, text, assignments, line):
         prepare(write(tmp_path, text), assignments)
     assert line in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_numbers_with_an_exponent_are_numbers_and_text_in_quotes_is_text(tmp_path):
+    path = write(tmp_path, STAGES + 'verl: {a: 1e-6, b: "1e-6", c: -2.5E+3, d: 1e, e: 0x1e5}')
+    assert prepare(path, ["verl.f=1e3", 'verl.g="1e3"']).config.verl == {
+        "a": 1e-6, "b": "1e-6", "c": -2500.0, "d": "1e", "e": 0x1E5, "f": 1000.0, "g": "1e3",
+    }  # fmt: skip
 
 
 def test_a_missing_file_is_one_line(tmp_path):

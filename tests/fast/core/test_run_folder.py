@@ -4,6 +4,7 @@ import pytest
 
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.run_folder import RunFolder
+from stagerl_plugins.types import StepRecord
 
 
 def test_metrics_are_one_entry_a_step_and_survive_a_torn_line(tmp_path):
@@ -33,6 +34,18 @@ def test_a_repeated_step_leaves_nothing_of_the_killed_attempt(tmp_path):
         {"step": 0, "validation/held": 0.1},
         {"step": 1, "stage": "easy", "reward/mean": 0.5, "validation/held": 0.3},
         {"step": 2, "stage": "easy", "reward/mean": 0.7},
+    ]
+
+
+def test_observations_of_a_killed_attempt_are_dropped(tmp_path):
+    run = RunFolder(tmp_path)
+    run.drop_observations_after(0)
+    for step in (1, 2, 9, 10):
+        run.write_observations(StepRecord(step, "easy", ()))
+    run.drop_observations_after(2)
+    assert sorted(path.name for path in (tmp_path / "observations").iterdir()) == [
+        "step_00000001.parquet",
+        "step_00000002.parquet",
     ]
 
 

@@ -157,6 +157,13 @@ def test_greso_counts_the_latest_groups_without_variance_in_a_row(correct, strea
     assert one.tree.nodes["sampler"].columns["streak"][0].tolist() == [0, streaks, 0]
 
 
+def test_greso_learns_nothing_from_a_group_with_a_single_verdict():
+    one = curriculum("greso", 3)
+    observe(one, 1, [group(0, 1, n=1, not_judged=3), group(1, 0, n=0, not_judged=4)])
+    assert one.tree.nodes["sampler"].columns["streak"][0].tolist() == [0, 0, 0]
+    assert not one.tree.nodes["sampler"].columns["seen"][0].any()
+
+
 def test_greso_tunes_itself_towards_its_target_once_problems_return():
     one = curriculum("greso", 12)
     steps = [

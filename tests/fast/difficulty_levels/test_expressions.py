@@ -142,6 +142,12 @@ def test_a_missing_pass_rate_leaves_open_only_what_depends_on_it() -> None:
     assert Condition("not p7 > 0", "here").evaluate(columns).undecided.all()
 
 
+def test_a_condition_may_have_lines_with_remarks_and_texts_with_spaces() -> None:
+    rows: list[Row] = [{"p15": p, "p7": 0.0, "rating": 1.0, "domain": "a  b"} for p in (0.5, 1.0)]
+    condition = Condition("p15 > 0  # solved at all\nand p15 < 1\nand domain == 'a  b'", "here")
+    assert condition.evaluate(columns_of(rows)).true.tolist() == [True, False]
+
+
 def test_a_grader_name_wins_over_a_column_of_that_name() -> None:
     problems = Problems(["a"], features={"p": np.array([7.0]), "pass_rate_p": np.array([0.5])})
     assert Condition("p == 0.5", "here").evaluate(Columns.of(problems)).true.all()

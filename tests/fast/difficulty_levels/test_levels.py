@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stagerl_plugins import Problems
-from stagerl_plugins.difficulty.level_files import write_levels
+from stagerl_plugins.difficulty.level_files import check_apart, write_levels
 from stagerl_plugins.difficulty.levels import assign
 from stagerl_plugins.difficulty.rule_files import Rules, parse_rules, read_rules
 from stagerl_plugins.errors import UserError
@@ -219,6 +219,13 @@ def test_files_of_levels_that_are_gone_are_removed_and_others_stay(tmp_path: Pat
     (tmp_path / "level_notes.txt").write_text("mine")
     write_levels(table, parse_rules({"levels": {"all": "p > 0"}}, "rules"), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["level_all.parquet", "level_notes.txt", "levels.json"]
+
+
+def test_the_graded_problems_may_not_lie_among_the_levels(tmp_path: Path) -> None:
+    check_apart(tmp_path / "graded.parquet", tmp_path)
+    check_apart(tmp_path / "level_all.parquet", tmp_path / "levels")
+    with pytest.raises(UserError, match=r"holds .*level_all\.parquet itself"):
+        check_apart(tmp_path / "x" / ".." / "level_all.parquet", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,20 @@ def test_pass_at_1_covers_the_true_accuracy(problems: int, samples: int, difficu
     assert coverage(one, a / (a + b)) >= 0.9
 
 
+@pytest.mark.parametrize("problems", [20, 60])
+@pytest.mark.parametrize(("solvable", "rate", "others"), [(0.02, 0.6, 0.001), (0.03, 1.0, 0.003)])
+def test_pass_at_1_covers_where_few_problems_are_solved_at_all(
+    problems: int, solvable: float, rate: float, others: float
+) -> None:
+    """A hard level before training: now and then a lucky sample, and perhaps a problem that the model can solve."""
+
+    def one(rng: Generator) -> Interval:
+        rates = np.where(rng.random(problems) < solvable, rate, others)
+        return pass_at_1(sampled(rng, rates, 32), problems * 32)
+
+    assert coverage(one, solvable * rate + (1 - solvable) * others) >= 0.93
+
+
 def test_treating_samples_as_independent_would_not_cover() -> None:
     """Why problems are the clusters: with each sample as a problem of its own, the interval is far too narrow."""
 

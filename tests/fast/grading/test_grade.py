@@ -17,6 +17,7 @@ from stagerl_plugins import Problems
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.grading.grade import Graded, grade
 from stagerl_plugins.grading.options import GradeOptions
+from stagerl_plugins.grading.partial import PartialGrading
 from stagerl_plugins.plugins import Plugins
 
 OPTIONS = GradeOptions(model="org/model", grader="p", samples=4, batch_size=2, rewards={"default": {"scripted": {}}})
@@ -144,6 +145,58 @@ def test_a_grader_may_be_replaced_in_another_file(
     run(problem_file("a"), ScriptedEngine({"a": ["right"] * 4}))
     run(tmp_path / "out.parquet", ScriptedEngine({"a": ["wrong"] * 4}), out="new.parquet", seed=1)
     assert pq.read_table(tmp_path / "new.parquet")["pass_rate_p"].to_pylist() == [0.0]
+
+
+def test_a_grader_that_ended_before_we_had_the_lock_keeps_its_columns(
+    problem_file: Write, run: Callable[..., Graded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(problem_file("a"), ScriptedEngine())
+    ours = GradeOptions.fingerprint
+
+    def meanwhile(options: GradeOptions, problems: Any) -> dict[str, Any]:  # the table is read, the lock not yet taken
+        if options.grader == "r":
+            run(tmp_path / "out.parquet", ScriptedEngine(), grader="q")
+        return ours(options, problems)
+
+    monkeypatch.setattr(GradeOptions, "fingerprint", meanwhile)
+    run(tmp_path / "out.parquet", ScriptedEngine(), grader="r")
+    assert {"pass_rate_p", "pass_rate_q", "pass_rate_r"} <= set(pq.read_schema(tmp_path / "out.parquet").names)
+
+
+def test_rollouts_of_what_is_done_are_refused_if_they_were_not_kept(
+    problem_file: Write, run: Callable[..., Graded], tmp_path: Path
+) -> None:
+    run(problem_file("a"), ScriptedEngine(), rollouts=tmp_path / "new" / "r.parquet")
+    run(problem_file("a"), ScriptedEngine(), rollouts=tmp_path / "new" / "r.parquet")
+    with pytest.raises(UserError, match="is finished and its responses are not kept"):
+        run(problem_file("a"), ScriptedEngine(), rollouts=tmp_path / "other.parquet")
+    with pytest.raises(UserError, match="--rollouts"):
+        run(problem_file("b"), ScriptedEngine(), out="b.parquet", rollouts=tmp_path / "out.parquet" / "r.parquet")
+
+
+def test_a_work_folder_that_a_kill_left_beside_the_result_goes(
+    problem_file: Write, run: Callable[..., Graded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(PartialGrading, "remove", lambda _: None)
+        run(problem_file("a"), ScriptedEngine())
+    assert (tmp_path / "out.parquet.partial").exists()
+    run(problem_file("a"), ScriptedEngine())
+    assert not (tmp_path / "out.parquet.partial").exists()
+
+
+def test_another_code_of_the_reward_or_other_extra_info_is_another_grading(
+    problem_file: Write, run: Callable[..., Graded], tmp_path: Path
+) -> None:
+    reward = tmp_path / "reward.py"
+    reward.write_text("def compute_score(data_source, solution_str, ground_truth, extra_info): return 1.0")
+    rewards = {"default": {"verl_function": {"path": str(reward)}}}
+    run(problem_file("a", extra_info={"n": 1}), ScriptedEngine(), rewards=rewards)
+    with pytest.raises(UserError, match="made otherwise"):
+        run(problem_file("a", extra_info={"n": 2}), ScriptedEngine(), rewards=rewards)
+    reward.write_text("def compute_score(data_source, solution_str, ground_truth, extra_info): return 0.0")
+    with pytest.raises(UserError, match="made otherwise"):
+        run(problem_file("a", extra_info={"n": 1}), ScriptedEngine(), rewards=rewards)
 
 
 def test_what_is_done_is_not_done_again(problem_file: Write, run: Callable[..., Graded]) -> None:

@@ -72,6 +72,49 @@ def test_rows_with_an_id_alone_are_enough_to_make_levels(tmp_path: Path) -> None
     assert read_problems(jsonl(tmp_path, {"id": "a", "pass_rate_p": 0.5}))["id"].to_pylist() == ["a"]
 
 
+def test_an_id_does_not_depend_on_what_other_rows_have(tmp_path: Path) -> None:
+    other = {**VERL, "prompt": [{"role": "user", "content": "hm?", "name": "me"}]}
+    alone = read_problems(jsonl(tmp_path, VERL))["id"].to_pylist()
+    assert read_problems(jsonl(tmp_path, VERL, other))["id"].to_pylist()[:1] == alone
+
+
+def test_different_problems_may_not_have_one_id_but_one_problem_may_come_again(tmp_path: Path) -> None:
+    one, other = ({**VERL, "id": "7", "prompt": [{"role": "user", "content": text}]} for text in ("1+1?", "1+2?"))
+    assert len(Problems.from_table(read_problems(jsonl(tmp_path, one, one)))) == 1
+    with pytest.raises(UserError, match="rows 1 and 2 are different problems with the id '7': make ids unique"):
+        Problems.from_table(read_problems(jsonl(tmp_path, {**one, "id": "6"}, one, other)))
+
+
+def test_lines_of_any_length_are_read_and_dates_stay_text(tmp_path: Path) -> None:
+    rows = [{"problem": "?" * length, "answer": "2024-05-01"} for length in (10, 3_000_000, 10)]
+    truths = read_problems(jsonl(tmp_path, *rows))["reward_model"].to_pylist()
+    assert [truth["ground_truth"] for truth in truths] == ["2024-05-01"] * 3
+
+
+def test_a_single_level_may_stand_without_a_list_and_extra_info_may_be_anything(tmp_path: Path) -> None:
+    table = read_problems(jsonl(tmp_path, {**VERL, "extra_info": "none", "levels": "hard"}))
+    assert list(Problems.from_table(table).levels) == ["hard"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"id": "a"}\n\n{"id": \n', "line 3: is no JSON"),
+        (b'{"id": "a"}\n[1]\n', "line 2: expected a JSON object"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b'{"id": 1}\n{"id": "a"}', "its rows do not fit together"),
+        (b'{"id": "\\ud800"}', "its rows do not fit together"),
+        (b"[" * 100_000, "line 1: is no JSON"),
+        (b"", "has no rows"),
+    ],
+)
+def test_a_broken_line_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_problems(path)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -202,6 +202,29 @@ class CountsSilentlyForAWhile(ForgetsItsSteps):
         return Decision(Move.ADVANCE if self.steps >= 9 else Move.STAY)
 
 
+class StopsAfterAWhile(ForgetsItsSteps):
+    """What it forgets shows at the run's end alone."""
+
+    def decide(self, context):
+        return Decision(Move.STOP if self.steps >= 25 else Move.STAY)
+
+
+class ForgetsItsCounts(Estimates):
+    """Keeps in a dictionary what belongs into a column."""
+
+    def __init__(self, options, setup):
+        super().__init__(options, setup)
+        self.seen = {}
+
+    def observe(self, record):
+        for group, _ in record.groups:
+            self.seen[group.problem] = self.seen.get(group.problem, 0) + 1
+
+    def estimate(self, indices):
+        mean = np.array([min(1.0, self.seen.get(f"problem-{index}", 0) / 10) for index in indices])
+        return Estimate(mean, mean, mean)
+
+
 class EstimatesOne(Estimates):
     def estimate(self, indices):
         return Estimate(np.array([0.5]), np.array([0.5]), np.array([0.5]))
@@ -255,6 +278,8 @@ class JudgesByCompany(Judges):
         ("stage_policy", SaysYes, "must return a Decision"),
         ("stage_policy", ForgetsItsSteps, "state_dict must hold all"),
         ("stage_policy", CountsSilentlyForAWhile, "state_dict must hold all"),
+        ("stage_policy", StopsAfterAWhile, "state_dict must hold all"),
+        ("difficulty_metric", ForgetsItsCounts, "has another estimate; state_dict must hold all"),
         ("difficulty_metric", EstimatesOne, "a value for each"),
         ("difficulty_metric", EstimatesTooMuch, "0 <= low <= mean <= high <= 1"),
         ("gate", AdmitsTrue, "must return an Admission"),

@@ -45,14 +45,18 @@ class OneProblem(Sampler):
 
 
 class HalfJudged(Reward):
-    """The score is the length; of responses with an even digit sum it can tell nothing. The detail is the problem."""
+    """The score is the length; of hard held-out problems, and where digits have an even sum, it can tell nothing.
+
+    The detail is the problem.
+    """
 
     async def score(self, responses):
         return [self.verdict(response) for response in responses]
 
     @staticmethod
     def verdict(response):
-        if sum(int(c) for c in response.text if c.isdigit()) % 2 == 0:
+        even = sum(int(c) for c in response.text if c.isdigit()) % 2 == 0
+        if even or response.extra_info.get("set") == "held-hard":
             return Verdict.not_judged(response.problem)
         return Verdict(Outcome.PARTIAL, len(response.text) / 100, response.problem)
 
