@@ -37,7 +37,9 @@ class StageSettings(Model):
     response_budget: int | None = Field(
         None, ge=1, description="Tokens a response may have; at most verl's `data.max_response_length`."
     )
-    group_size: int | None = Field(None, ge=2, description="Rollouts for each problem (verl: `rollout.n`).")
+    group_size: int | None = Field(
+        None, ge=1, description="Rollouts for each problem (verl: `rollout.n`); 2 at least, unless there is a critic."
+    )
     temperature: float | None = Field(None, gt=0, description="Sampling temperature; log-probabilities use it too.")
     entropy_coeff: float | None = Field(None, ge=0, description="Coefficient of the entropy term in the actor's loss.")
     kl_coeff: float | None = Field(None, ge=0, description="Coefficient of the KL term; 0 turns it off for this stage.")

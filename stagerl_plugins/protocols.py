@@ -125,7 +125,7 @@ class Gate(Part):
     """Admits a finished group for training or rejects it."""
 
     def admit(self, context: Context, group: Group) -> Admission:
-        """Whether to train on this group. It has two judged rollouts at least."""
+        """Whether to train on this group. It has two judged rollouts at least, or one where there is a critic."""
         raise NotImplementedError
 
 

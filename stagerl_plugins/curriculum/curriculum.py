@@ -27,13 +27,15 @@ class Curriculum:
         config: The validated configuration.
         problems: The problems of the run.
         plugins: All loaded plugins.
+        least_judged: Judged rollouts that a group must have; 1 where an advantage needs no others to compare with.
 
     Raises:
         UserError: A stage names levels or domains that the problems do not have, or has no problem at all.
     """
 
-    def __init__(self, config: Config, problems: Problems, plugins: Plugins) -> None:
+    def __init__(self, config: Config, problems: Problems, plugins: Plugins, least_judged: int = 2) -> None:
         self.config = config
+        self.least_judged = least_judged
         self.problems = problems
         self.tree = Tree(problems, plugins, config.seed)
         self._members = {name: stage_members(problems, name, stage) for name, stage in config.stages.items()}
@@ -190,7 +192,7 @@ class Curriculum:
             return []
         context = DrawContext(self.step, self.stage, self.stage_began_at, self.visits[self.stage], pool)
         requests: list[PromptRequest] = self.tree.call("sampler", "draw", context, count)
-        if fault := fault_of(requests, pool, self.problems, count):
+        if fault := fault_of(requests, pool, self.problems, count, self.least_judged):
             raise PluginError(f"{self.tree.nodes['sampler'].registration}: {fault}")
         for request in requests:
             self._drawn[request.index] = True
@@ -198,10 +200,10 @@ class Curriculum:
         return requests
 
     def admit(self, group: Group) -> Admission:
-        """Whether to train on a finished group: all gates must admit it, and two judged rollouts are the least."""
+        """Whether to train on a finished group: it must have enough judged rollouts, and all gates must admit it."""
         admission = Admission(True)
-        if len(group.scores) < 2:
-            admission = Admission(False, "fewer than two judged rollouts")
+        if len(group.scores) < self.least_judged:
+            admission = Admission(False, "too few judged rollouts")
         for name in self.config.gates:
             if not admission.admit:
                 break

@@ -42,10 +42,20 @@ class StagePool:
         return np.flatnonzero(self._members & ~self._drawn).astype(np.int64)
 
 
-def fault_of(requests: Any, pool: StagePool, problems: Problems, count: int) -> str | None:
-    """What is wrong with what a sampler drew from this pool when it was asked for `count` problems; None if nothing."""
+def fault_of(requests: Any, pool: StagePool, problems: Problems, count: int, least_n: int) -> str | None:
+    """What is wrong with what a sampler drew from a pool; None if nothing.
+
+    Args:
+        requests: What it returned.
+        pool: What it was to draw from.
+        problems: All problems.
+        count: For how many it was asked.
+        least_n: Rollouts that a request must ask for.
+    """
     if not isinstance(requests, list) or not all(isinstance(request, PromptRequest) for request in requests):
         return f"draw must return a list of PromptRequest, got {requests!r:.200}"
+    if not all(isinstance(request.index, int | np.integer) for request in requests):
+        return f"draw returned an index that is no whole number: {[request.index for request in requests]!r:.200}"
     indices = np.array([request.index for request in requests], dtype=np.int64)
     if len(indices) > count:
         return f"draw returned {len(indices)} problems where at most {count} were asked for"
@@ -57,6 +67,12 @@ def fault_of(requests: Any, pool: StagePool, problems: Problems, count: int) -> 
     if len(outside):
         return f"draw returned problem '{problems.ids[int(outside[0])]}', which is not in the pool"
     for request in requests:
-        if set(request.settings) - {"response_budget"} or (request.n is not None and request.n < 1):
-            return f"a request has n={request.n} and settings {dict(request.settings)}"
+        if request.n is not None and not _is_at_least(request.n, least_n):
+            return f"a request has n={request.n!r}: expected {least_n} or more rollouts"
+        if any(name != "response_budget" or not _is_at_least(value, 1) for name, value in request.settings.items()):
+            return f"a request has settings {dict(request.settings)}: expected response_budget, 1 token or more"
     return None
+
+
+def _is_at_least(value: Any, least: int) -> bool:
+    return isinstance(value, int | np.integer) and bool(value >= least)

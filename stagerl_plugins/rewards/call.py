@@ -48,7 +48,7 @@ async def call(reward: Reward, response: Response) -> Verdict:
 
 def describe(error: BaseException) -> str:
     """An exception in one short line."""
-    return _text(" ".join(f"{type(error).__name__}: {error}"[:500].split()).rstrip(": "))
+    return printable(" ".join(f"{type(error).__name__}: {error}"[:500].split()).rstrip(": "))
 
 
 def from_json(data: Mapping[str, Any]) -> Verdict:
@@ -59,10 +59,10 @@ def from_json(data: Mapping[str, Any]) -> Verdict:
 def _plain(verdict: Verdict) -> Verdict:
     """The same verdict in plain Python types: NumPy's scalars, and text in place of an outcome, are taken."""
     score = None if verdict.score is None else float(verdict.score)
-    parts = {_text(name): float(value) for name, value in verdict.parts.items()}
-    return Verdict(Outcome(verdict.outcome), score, _text(verdict.detail)[:2000], parts)
+    parts = {printable(name): float(value) for name, value in verdict.parts.items()}
+    return Verdict(Outcome(verdict.outcome), score, printable(verdict.detail)[:2000], parts)
 
 
-def _text(value: object) -> str:
+def printable(value: object) -> str:
     """Text that can be written to a file: a response's half surrogate pairs, quoted in a detail, cannot."""
     return str(value).encode("utf-8", "replace").decode()

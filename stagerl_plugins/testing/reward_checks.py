@@ -6,12 +6,12 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward, Sandbox
-from stagerl_plugins.rewards.call import WorkerSetup, from_json
+from stagerl_plugins.rewards.call import WorkerSetup, from_json, printable
 from stagerl_plugins.testing.contract_error import ContractError
 from stagerl_plugins.types import Limits, Response, Verdict
 
@@ -67,7 +67,8 @@ def _check_verdicts(registration: Registration, verdicts: Any, count: int, what:
         if not isinstance(verdict, Verdict):
             raise ContractError(f"{registration}: score must return verdicts, got {verdict!r:.200} for {what}")
         try:
-            same = from_json(json.loads(json.dumps(asdict(verdict)))) == verdict
+            sent = from_json(json.loads(json.dumps(asdict(verdict))))
+            same = sent == replace(verdict, detail=printable(verdict.detail))
         except (TypeError, ValueError, KeyError) as error:
             raise ContractError(f"{registration}: a verdict holds what is no text or number: {error}") from error
         if not same:

@@ -27,7 +27,7 @@ from stagerl_plugins.training.export import export_actor
 from stagerl_plugins.training.nodes import check_nodes
 from stagerl_plugins.training.replay import GatedReplayBuffer
 from stagerl_plugins.training.stage_settings import Settings, VerlDefaults
-from stagerl_plugins.training.verl_config import adopt
+from stagerl_plugins.training.verl_config import adopt, least_judged
 from stagerl_plugins.training.worker import StagedWorker
 from stagerl_plugins.types import Move, RunInfo, Transition
 
@@ -80,7 +80,7 @@ class StagedRun(PPOTrainerSync):
         super()._init_dataloader()
         self.steps_per_epoch: int = max(1, self.steps_per_epoch)  # verl divides by it; our draws do not use the loader
         self.problems = Problems.from_table(self.train_dataset.dataframe.with_format("arrow")[:])
-        self.curriculum = Curriculum(self.settings, self.problems, self.plugins)
+        self.curriculum = Curriculum(self.settings, self.problems, self.plugins, least_judged(self.config))
         ends = [self.tokenizer.eos_token_id, self.tokenizer.pad_token_id]
         self.end_tokens = {token for token in ends if token is not None}
 

@@ -106,8 +106,8 @@ class StagedTrainer(StagedRun):
     def _prompts(self, requests: list[PromptRequest]) -> TensorDict:
         fields: dict[str, list[Any]] = defaultdict(list)
         for request in requests:
-            n = request.n or self.stage_settings.group_size
-            budget = request.settings.get("response_budget", self.stage_settings.response_budget)
+            n = int(request.n or self.stage_settings.group_size)
+            budget = int(request.settings.get("response_budget", self.stage_settings.response_budget))
             budget = min(budget, self.defaults.response_budget)  # the engine is sized for no more
             entry = self.book.add(request, n, budget)
             fields["uid"].append(entry.uid)

@@ -79,11 +79,16 @@ def check(config: DictConfig, settings: Config) -> None:
                 f"more than data.max_response_length={longest}, which the engine is sized for"
             )
         group_size = stage.group_size or config.actor_rollout_ref.rollout.n
-        if config.algorithm.adv_estimator == "grpo" and group_size < 2:
+        if group_size < least_judged(config):
             raise UserError(
-                f"stagerl.stages.{name}.group_size: GRPO compares the rollouts of a problem, {group_size} is too few; "
-                "set it, or actor_rollout_ref.rollout.n, to 2 or more"
+                f"stagerl.stages.{name}.group_size: {config.algorithm.adv_estimator} compares the rollouts of a "
+                f"problem, {group_size} is too few; set it, or actor_rollout_ref.rollout.n, to 2 or more"
             )
+
+
+def least_judged(config: DictConfig) -> int:
+    """Judged rollouts that a group needs: a critic judges each by itself, all else compares those of a problem."""
+    return 1 if config.algorithm.adv_estimator == "gae" else 2
 
 
 def _check_kl(config: DictConfig) -> None:
@@ -130,7 +135,7 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
     try:
         if "data_source" in table.column_names:
             check_data_sources(settings.rewards, map(str, table["data_source"].unique().to_pylist()))
-        return Curriculum(settings, problems, plugins)
+        return Curriculum(settings, problems, plugins, least_judged(config))
     except UserError as error:
         raise UserError(f"stagerl.{error}") from None
 

@@ -12,7 +12,7 @@ def run(tmp_path_factory, files) -> Run:
         files,
         stages={
             "easy": {"levels": ["easy"], "max_steps": 1, "export": True},
-            "hard": {"levels": ["hard"], "max_steps": 1, "export": True, "kl_coeff": 0.5},
+            "hard": {"levels": ["hard"], "max_steps": 1, "export": True, "kl_coeff": 0.5, "group_size": 1},
         },
         verl={
             "algorithm.adv_estimator": "gae",
@@ -30,6 +30,12 @@ def run(tmp_path_factory, files) -> Run:
 def test_actor_and_critic_are_updated_in_both_stages(run):
     kinds = [update["kind"] for update in run.seen("update")]
     assert kinds.count("LanguageModelOnCPU") == kinds.count("ValueModelOnCPU") == 4  # 2 steps, 2 mini-batches each
+
+
+def test_with_a_critic_a_problem_may_have_a_single_rollout(run):
+    rows = run.observations(2)
+    assert len({row["problem"] for row in rows}) == len(rows) == 8
+    assert all(row["admitted"] for row in rows)
 
 
 def test_the_kl_term_in_the_reward_has_the_stage_s_coefficient(run):

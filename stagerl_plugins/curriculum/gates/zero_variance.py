@@ -22,7 +22,7 @@ class ZeroVariance(Gate):
 
     GRPO divides a group's centred scores by their standard deviation (arXiv 2402.03300, section 4.1.2), to which verl
     adds 1e-6, the default of `min_std`. With refill this gate is DAPO's dynamic sampling (arXiv 2503.14476, equation
-    11).
+    11). A group of one rollout has no variance to judge by and is admitted.
     """
 
     def __init__(self, options: ZeroVarianceOptions, setup: Setup) -> None:
@@ -30,7 +30,7 @@ class ZeroVariance(Gate):
 
     def admit(self, context: Context, group: Group) -> Admission:
         scores = group.scores
-        if np.ptp(scores) > 0 and scores.std() >= self._min_std:
+        if len(scores) < 2 or (np.ptp(scores) > 0 and scores.std() >= self._min_std):
             return Admission(True)
         return Admission(False, "zero variance")
 

@@ -87,9 +87,20 @@ def test_fewer_than_two_judged_rollouts_are_rejected_before_any_gate():
     one.start(1)
     one.begin_step(1)
     (request,) = one.draw(1)
-    assert one.admit(finished(one, request, (1.0, None))).reason == "fewer than two judged rollouts"
+    assert one.admit(finished(one, request, (1.0, None))).reason == "too few judged rollouts"
     assert not one.admit(finished(one, request, (1.0, 1.0))).admit
     assert one.admit(finished(one, request, (1.0, 0.0))).admit
+
+
+def test_with_a_critic_one_judged_rollout_is_enough():
+    raw = {"gates": "zero_variance", "stages": {"all": {"max_steps": 3}}}
+    one = Curriculum(parse(raw, PLUGINS), problems(), PLUGINS, least_judged=1)
+    one.start(1)
+    one.begin_step(1)
+    (request,) = one.draw(1)
+    assert one.admit(finished(one, request, (1.0,))).admit
+    assert one.admit(finished(one, request, (1.0, None))).admit
+    assert not one.admit(finished(one, request, (None,))).admit
 
 
 def test_state_is_matched_by_id_when_rows_come_and_go():
@@ -190,7 +201,12 @@ def rude():
         ([PromptRequest(39)], "'p39', which is not in the pool"),
         ([PromptRequest(99)], "outside 0..39"),
         ([PromptRequest(-1)], "outside 0..39"),
-        ([PromptRequest(1, n=0)], "n=0"),
+        ([PromptRequest(0.5)], "an index that is no whole number"),
+        ([PromptRequest(1, n=0)], "n=0: expected 2 or more"),
+        ([PromptRequest(1, n=1)], "n=1: expected 2 or more"),
+        ([PromptRequest(1, n="4")], "n='4': expected 2 or more"),
+        ([PromptRequest(1, settings={"response_budget": 0})], "response_budget, 1 token or more"),
+        ([PromptRequest(1, settings={"response_budget": "x"})], "response_budget, 1 token or more"),
         ([PromptRequest(1, settings={"temperature": 2})], "settings"),
     ],
 )

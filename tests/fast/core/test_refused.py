@@ -68,7 +68,11 @@ def test_what_verl_sets_by_default_is_taken() -> None:
             {"algorithm.use_kl_in_reward": True, "algorithm.kl_ctrl.type": "adaptive"},
             "algorithm.kl_ctrl.type=adaptive: ",
         ),
-        ({"actor_rollout_ref.rollout.n": 1}, "stages.easy.group_size: "),
+        ({"actor_rollout_ref.rollout.n": 1}, "stages.easy.group_size: grpo compares"),
+        (
+            {"actor_rollout_ref.rollout.n": 1, "algorithm.adv_estimator": "rloo"},
+            "stages.easy.group_size: rloo compares",
+        ),
     ],
 )
 def test_what_would_fight_a_staged_run_is_refused_in_one_line(verl: dict[str, Any], line: str) -> None:
