@@ -6,10 +6,11 @@ What verl already has a key for stays verl's: in a file it goes under `verl`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stagerl_plugins.errors import UserError, nearest
 from stagerl_plugins.plugins import Plugins
@@ -103,7 +104,7 @@ class Judging(Model):
 class Config(Model):
     """Everything under `stagerl`."""
 
-    name: str = Field("stagerl", pattern=r"^[\w.-]+$", description="The run's name: it writes to `runs/NAME`.")
+    name: str = Field("stagerl", description="The run's name: it writes to `runs/NAME`.")
     seed: int = Field(0, ge=0, description="Seeds draws, rollouts and everything else that is ours.")
     device: Literal["cpu"] | None = Field(None, description="`cpu` asks for the CPU platform.")
     max_steps: int | None = Field(None, ge=1, description="Bound of the whole run; the sum of the stages' if left out.")
@@ -130,6 +131,21 @@ class Config(Model):
         if isinstance(data, Mapping) and isinstance(data.get("rewards"), Mapping):
             return {**data, "rewards": {source: _as_spec(spec) for source, spec in data["rewards"].items()}}
         return data
+
+    @field_validator("name")
+    @classmethod
+    def _name_of_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueError("a run's name has letters, digits, _ . and -, and begins with no dot")
+        return name
+
+    @field_validator("stages")
+    @classmethod
+    def _names_of_stages(cls, stages: dict[str, Stage]) -> dict[str, Stage]:
+        for name in stages:  # folders and dotted keys are named after them
+            if not re.fullmatch(r"\w[\w-]*", name):
+                raise ValueError(f"a stage's name has letters, digits, _ and -, got '{name}'")
+        return stages
 
     @property
     def planned_steps(self) -> int:
