@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -12,6 +13,19 @@ class UserError(Exception):
 
 class PluginError(Exception):
     """A plugin raised or broke the contract. The message names the plugin, its distribution and version."""
+
+
+def at(where: str, error: UserError) -> UserError:
+    """The same mistake with the key that it belongs to, unless it names that already."""
+    return error if str(error).startswith(where) else UserError(f"{where}: {error}")
+
+
+def place_of(error: BaseException) -> str:
+    """File and line where an exception was raised, ` (file:line)`; nothing where that is not known."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({error.filename}:{error.lineno})"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
+    return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

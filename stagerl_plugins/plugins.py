@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-import traceback
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -15,7 +15,7 @@ import pluggy
 from pydantic import BaseModel, ConfigDict
 
 from stagerl_plugins import hookspecs
-from stagerl_plugins.errors import PluginError, UserError, nearest
+from stagerl_plugins.errors import PluginError, UserError, nearest, place_of
 
 GROUP = "stagerl_plugins"
 LOAD_VARIABLE = "STAGERL_LOAD_PLUGINS"  # names of distributions or entry points, by comma; unset: all; empty: none
@@ -27,6 +27,9 @@ KINDS = {
     "reward": "register_rewards",
     "sandbox": "register_sandboxes",
 }
+
+
+EVENTS = ("run_started", "stage_started", "step_ended", "checkpoint_saved", "run_ended")
 
 
 class DuplicateError(PluginError):
@@ -74,6 +77,8 @@ class Plugins:
         Raises:
             UserError: There is none; names the nearest one.
         """
+        if kind not in KINDS:
+            raise UserError(f"there is no kind of plugin '{kind}': {nearest(kind, KINDS)}")
         if (kind, name) not in self.registrations:
             raise UserError(f"no {kind} is called '{name}': {nearest(name, self.names(kind))}")
         return self.registrations[kind, name]
@@ -94,6 +99,7 @@ class Plugins:
         try:
             self.manager.register(plugin)
             self.manager.check_pending()
+            _check_hooks(plugin, self.manager)
             for kind, hook in KINDS.items():
                 others = [p for p in self.manager.get_plugins() if p is not plugin]
                 caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
@@ -104,8 +110,7 @@ class Plugins:
                 self.manager.unregister(plugin)
             if isinstance(error, PluginError):
                 raise
-            shown = str(error) if isinstance(error, pluggy.PluginValidationError) else repr(error)
-            raise PluginError(f"{where}: {' '.join(shown.split())}") from error
+            raise PluginError(f"{where}: {_fault(error)}") from error
         self.distributions[distribution] = version
 
     def _registrar(self, kind: str, distribution: str, version: str) -> hookspecs.Register:
@@ -153,8 +158,7 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
             try:
                 plugin = entry.load()
             except (Exception, SystemExit) as error:
-                place = traceback.extract_tb(error.__traceback__)[-1]
-                raise PluginError(f"{where} cannot be imported: {error!r} ({place.filename}:{place.lineno})") from error
+                raise PluginError(f"{where} cannot be imported: {error!r}{place_of(error)}") from error
             plugins.add(plugin, distribution.name, distribution.version)
         except PluginError as error:
             if on_error == "fail" or isinstance(error, DuplicateError):
@@ -191,6 +195,38 @@ def _check_contract(plugin: object, where: str) -> None:
         raise PluginError(
             f"{where} was made for contract {declared}, this is {hookspecs.CONTRACT}: update stagerl-plugins"
         )
+
+
+class _HookError(Exception):
+    """A hook that would silently do nothing."""
+
+
+def _check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
+    """Find hooks that would silently do nothing.
+
+    Raises:
+        _HookError: A function has a hook's name and no mark, or registers nothing as it takes no `register`.
+    """
+    for hook in (*KINDS.values(), *EVENTS):
+        function = getattr(plugin, hook, None)
+        if not callable(function):
+            continue
+        if manager.parse_hookimpl_opts(plugin, hook) is None:
+            raise _HookError(f"{hook} is no hook without its mark: put @hookimpl before it")
+        if hook in KINDS.values() and "register" not in inspect.signature(function).parameters:
+            raise _HookError(f"{hook} must take one argument, `register`")
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a plugin that could not be added."""
+    if isinstance(error, _HookError):
+        return str(error)
+    if not isinstance(error, pluggy.PluginValidationError):
+        return f"{error!r}{place_of(error)}"
+    shown = " ".join(str(error).split())
+    if unknown := re.match(r"unknown hook '(\w+)'", shown):
+        return f"there is no hook {unknown[1]}: {nearest(unknown[1], [*KINDS.values(), *EVENTS])}"
+    return shown
 
 
 def _name_of(plugin: object) -> str:

@@ -229,8 +229,7 @@ class Curriculum:
     def metrics(self) -> dict[str, float]:
         """The parts' own numbers, what the mix owes, and the seconds each hook took since the last call."""
         numbers: dict[str, float] = {"stage_index": float(list(self.config.stages).index(self.stage))}
-        for path, values in self.tree.call_all("metrics"):
-            numbers.update({f"{path}/{name}": float(value) for name, value in values.items()})
+        numbers.update(self.tree.metrics())
         if self.mix is not None:
             numbers.update({f"mix/owed/{domain}": value for domain, value in self.mix.owed.items()})
             numbers.update({f"mix/starved/{domain}": float(count) for domain, count in self._starved.items()})

@@ -11,13 +11,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from stagerl_plugins.config import parse_options
-from stagerl_plugins.errors import PluginError, UserError
+from stagerl_plugins.errors import PluginError, UserError, at, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.problems import Problems
-from stagerl_plugins.protocols import Part
+from stagerl_plugins.protocols import DifficultyMetric, Gate, Part, Sampler, StagePolicy
 from stagerl_plugins.types import IntArray
 
 T = TypeVar("T")
+BASES: dict[str, type[Part]] = {
+    "sampler": Sampler,
+    "gate": Gate,
+    "stage_policy": StagePolicy,
+    "difficulty_metric": DifficultyMetric,
+}
 
 
 class Node:
@@ -89,10 +95,15 @@ class Tree:
         self.nodes[path] = node
         try:
             node.part = node.registration.factory(options, node)
-        except (UserError, PluginError):
+        except UserError as error:
+            raise at(node.where, error) from error
+        except PluginError:
             raise
         except Exception as error:
-            raise PluginError(f"{node.registration} at {path} could not be built: {error!r}") from error
+            raise PluginError(f"{node.registration} could not be built: {error!r}{place_of(error)}") from error
+        if not isinstance(node.part, BASES[kind]):
+            base = BASES[kind].__name__
+            raise PluginError(f"{node.registration}: its factory must return a {base}, got {node.part!r:.200}")
         return node.part
 
     def call(self, path: str, method: str, *arguments: Any) -> Any:
@@ -107,7 +118,9 @@ class Tree:
             return getattr(node.part, method)(*arguments)
         except Exception as error:
             given = ", ".join(repr(argument)[:200] for argument in arguments)
-            raise PluginError(f"{node.registration} at {path} raised in {method}({given}): {error!r}") from error
+            raise PluginError(
+                f"{node.registration} at {path} raised in {method}({given}): {error!r}{place_of(error)}"
+            ) from error
         finally:
             key = f"{path}.{method}"
             self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - began
@@ -123,6 +136,21 @@ class Tree:
             name = self.nodes[path].registration
             raise PluginError(f"{name} at {path}: {method} must return a {answer.__name__}, got {value!r:.200}")
         return value
+
+    def metrics(self) -> dict[str, float]:
+        """Every plugin's own numbers, by path and name.
+
+        Raises:
+            PluginError: What a plugin says are its metrics are no numbers by name.
+        """
+        numbers = {}
+        for path, values in self.call_all("metrics"):
+            try:
+                numbers.update({f"{path}/{name}": float(value) for name, value in values.items()})
+            except (TypeError, ValueError, AttributeError) as error:
+                name = self.nodes[path].registration
+                raise PluginError(f"{name} at {path}: metrics must be numbers by name, got {values!r:.200}") from error
+        return numbers
 
     def call_all(self, method: str, *arguments: Any) -> Iterator[tuple[str, Any]]:
         """Call a method of every plugin, parents before children; yields path and answer."""

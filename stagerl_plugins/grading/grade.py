@@ -20,6 +20,7 @@ from stagerl_plugins.grading.vllm_engine import VllmEngine
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.problem_files import read_problems, write_table
 from stagerl_plugins.problems import Problems
+from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import Judge, check_data_sources
 from stagerl_plugins.types import Response
 
@@ -68,6 +69,7 @@ def grade(
     table = _read(problems, out)
     rows = _unique_rows(table)
     check_data_sources(options.rewards, {row["data_source"] for row in rows})
+    check_rewards(options.rewards, plugins)
     fingerprint = options.fingerprint("\0".join(map(str, row.values())) for row in rows)
     if rollouts is not None:
         _make_folder_of(rollouts)

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagerl_plugins.config import parse_options
+from stagerl_plugins.errors import PluginError, UserError, at, place_of
 from stagerl_plugins.plugins import Plugins
-from stagerl_plugins.protocols import Reward
+from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.types import Outcome, Response, Verdict
+
+BASES: dict[str, type] = {"reward": Reward, "sandbox": Sandbox}
 
 
 class WorkerSetup:
@@ -22,9 +25,31 @@ class WorkerSetup:
 
         Raises:
             UserError: An unknown plugin or wrong options; `name` is the path of the key.
+            PluginError: Its factory returned something else.
         """
         plugin, options = parse_options(self._plugins, kind, spec, name)
-        return self._plugins.find(kind, plugin).factory(options, self)
+        registration = self._plugins.find(kind, plugin)
+        built = registration.factory(options, self)
+        if not isinstance(built, BASES.get(kind, object)):
+            base = BASES[kind].__name__
+            raise PluginError(f"{registration}: its factory must return a {base}, got {built!r:.200}")
+        return built
+
+
+def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
+    """Build every reward once, before anything is started: later, one that cannot be built costs every verdict.
+
+    Raises:
+        UserError: One cannot be built; names its key.
+    """
+    setup = WorkerSetup(plugins)
+    for source, spec in rewards.items():
+        try:
+            setup.build("reward", spec, f"rewards.{source}")
+        except UserError as error:
+            raise at(f"rewards.{source}", error) from error
+        except Exception as error:
+            raise UserError(f"rewards.{source}: cannot be built: {describe(error)}{place_of(error)}") from error
 
 
 async def call(reward: Reward, response: Response) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import pickle
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +11,20 @@ from stagerl_plugins.config import parse_options
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, Registration, load_plugins
 from stagerl_plugins.problems import Problems
+from stagerl_plugins.protocols import DifficultyMetric, Gate, Reward, Sampler, Sandbox, StagePolicy
 from stagerl_plugins.testing.contract_error import ContractError
 from stagerl_plugins.testing.curriculum_checks import check_in_curriculum
 from stagerl_plugins.testing.reward_checks import check_reward, check_sandbox
 from stagerl_plugins.testing.simulation import simulated_problems
+
+KINDS: dict[str, type] = {
+    "sampler": Sampler,
+    "gate": Gate,
+    "stage_policy": StagePolicy,
+    "difficulty_metric": DifficultyMetric,
+    "reward": Reward,
+    "sandbox": Sandbox,
+}
 
 
 def check_plugin(
@@ -50,12 +61,25 @@ def check_plugin(
     registration = plugins.find(kind, name)
     options = dict(options or {})
     _check_options(registration, options, plugins)
+    _check_methods(registration)
     if kind == "reward":
         check_reward(registration, options, plugins, ground_truth, data_source)
     elif kind == "sandbox":
         check_sandbox(registration, options, plugins)
     else:
         check_in_curriculum(registration, options, plugins, problems or simulated_problems())
+
+
+def _check_methods(registration: Registration) -> None:
+    """A misspelt method would never be called."""
+    base = KINDS[registration.kind]
+    known = {name for name in dir(base) if not name.startswith("_")}
+    for name in vars(registration.factory) if isinstance(registration.factory, type) else ():
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if close and name not in known and not name.startswith("_"):
+            raise ContractError(
+                f"{registration}: nothing calls `{name}`: did you mean `{close[0]}`? (else begin it with _)"
+            )
 
 
 def _check_options(registration: Registration, options: Mapping[str, Any], plugins: Plugins) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stagerl_plugins.errors import PluginError
+from stagerl_plugins.errors import PluginError, UserError, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import Context
@@ -27,23 +27,36 @@ def check_in_curriculum(
     Raises:
         ContractError: The plugin breaks the contract.
     """
+    try:
+        _check_everywhere(registration, {registration.name: dict(options)}, plugins, problems)
+    except PluginError as error:  # names it already
+        raise ContractError(str(error)) from error
+    except UserError as error:
+        raise ContractError(f"{registration}: {error}") from error
+    except ContractError:
+        raise
+    except Exception as error:
+        raise ContractError(f"{registration}: {error!r}{place_of(error)}") from error
+
+
+def _check_everywhere(
+    registration: Registration, spec: Mapping[str, Any], plugins: Plugins, problems: Problems
+) -> None:
+    """In each place that a plugin of this kind may have in a configuration."""
     checks = {
         "sampler": _check_draws,
         "gate": _check_admissions,
         "stage_policy": _check_decisions,
         "difficulty_metric": _check_estimates,
     }
-    for path, settings in _places(registration, {registration.name: dict(options)}, plugins, problems).items():
+    for path, settings in _places(registration, spec, plugins, problems).items():
 
         def new_run(problems: Problems = problems, settings: Mapping[str, Any] = settings) -> SimulatedRun:
             return SimulatedRun(settings, problems, plugins)
 
-        try:
-            checks[registration.kind](registration, path, new_run())
-            _check_purity(registration, path, new_run())
-            check_resume(registration, new_run, problems)
-        except PluginError as error:
-            raise ContractError(str(error)) from error
+        checks[registration.kind](registration, path, new_run())
+        _check_purity(registration, path, new_run())
+        check_resume(registration, new_run, problems)
 
 
 def _places(
@@ -96,6 +109,10 @@ def _check_decisions(registration: Registration, path: str, run: SimulatedRun) -
         one, two = (run.curriculum.tree.call(path, "decide", _context(run)) for _ in range(2))
         if not isinstance(one, Decision) or not isinstance(one.move, Move):
             raise ContractError(f"{registration}: decide must return a Decision with a Move, got {one!r}")
+        if not all(isfinite(value) for value in one.evidence.values()):
+            raise ContractError(
+                f"{registration}: a Decision's evidence must be finite numbers, got {dict(one.evidence)}"
+            )
         if one != two:
             raise ContractError(f"{registration}: decide must be pure, but asked twice it said {one} and {two}")
 
@@ -103,7 +120,7 @@ def _check_decisions(registration: Registration, path: str, run: SimulatedRun) -
 def _check_estimates(registration: Registration, path: str, run: SimulatedRun) -> None:
     while True:
         for indices in (np.arange(len(run.problems)), np.array([3, 1]), np.empty(0, dtype=np.int64)):
-            estimate: Estimate = run.curriculum.tree.call(path, "estimate", indices)
+            estimate = run.curriculum.tree.ask(path, "estimate", Estimate, indices)
             low, mean, high = (np.asarray(values) for values in (estimate.low, estimate.mean, estimate.high))
             if not low.shape == mean.shape == high.shape == indices.shape:
                 raise ContractError(

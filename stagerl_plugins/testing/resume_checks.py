@@ -38,7 +38,9 @@ def check_resume(registration: Registration, new_run: NewRun, problems: Problems
             run = _resumed(new_run(problems), folder / str(kill))
             for wanted in expected[kill : None if kill % 6 == 0 else kill + 1]:
                 _compare(registration, wanted, _next(run), f"step {kill}")
-        run = _resumed(new_run(_with_other_rows(problems)), folder / str(len(expected) // 2))
+        half = folder / str(len(expected) // 2)
+        run = _resumed(new_run(_with_other_rows(problems)), half)
+        _compare_by_id(registration, _resumed(new_run(problems), half), run)
         while run.run_step() is not None:
             pass
 
@@ -79,6 +81,23 @@ def _compare(registration: Registration, wanted: Mapping[str, Any], got: Mapping
             f"{registration}: in a run resumed after {kill}, step {wanted['step']} has another {', '.join(differing)}; "
             "state_dict must hold all that is kept between steps, and all random numbers must come from setup.rng"
         )
+
+
+def _compare_by_id(registration: Registration, one: SimulatedRun, other: SimulatedRun) -> None:
+    """What a metric knows of a problem goes with it wherever its row is."""
+    ids = [identifier for identifier in one.problems.ids if other.problems.get(identifier) is not None]
+    for path, node in one.curriculum.tree.nodes.items():
+        if not isinstance(node.part, DifficultyMetric):
+            continue
+        means = []
+        for run in (one, other):
+            indices = np.array([run.problems.index_of(identifier) for identifier in ids])
+            means.append(run.curriculum.tree.ask(path, "estimate", Estimate, indices).mean)
+        if not np.array_equal(means[0], means[1]):
+            raise ContractError(
+                f"{registration}: once rows are in another order, problems have the estimates of others; "
+                "keep what belongs to a problem in a column, or by its id"
+            )
 
 
 def _with_other_rows(problems: Problems) -> Problems:

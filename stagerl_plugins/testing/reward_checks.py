@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 import json
+import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from stagerl_plugins.errors import UserError, place_of
 from stagerl_plugins.plugins import Plugins, Registration
-from stagerl_plugins.protocols import Reward, Sandbox
+from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards.call import WorkerSetup, from_json, printable
 from stagerl_plugins.testing.contract_error import ContractError
 from stagerl_plugins.types import Limits, Response, Verdict
 
+SECONDS = 60  # for one call of `score`; what takes longer hangs
 AWKWARD_TEXTS = {
     "an empty response": "",
     "blank space": " \n\t \r\n",
@@ -38,16 +44,23 @@ def check_reward(
     Raises:
         ContractError: The plugin breaks the contract.
     """
-    reward: Reward = WorkerSetup(plugins).build("reward", {registration.name: options}, "reward")
+    reward = _built(registration, "reward", options, plugins)
     texts = {**AWKWARD_TEXTS, "the ground truth itself": f"The answer is \\boxed{{{ground_truth}}}"}
     responses = [Response(text, ground_truth, data_source, f"problem-{n}") for n, text in enumerate(texts.values())]
     with asyncio.Runner() as runner:  # one loop for all, as in a verdict process
 
         def judge(responses: list[Response], what: str) -> list[Verdict]:
             try:
-                verdicts = runner.run(reward.score(responses))
+                with _bounded(f"{registration}: score did not return within {SECONDS} s for {what}"):
+                    answer = reward.score(responses)
+                    if not inspect.iscoroutine(answer):
+                        raise ContractError(f"{registration}: write `async def score`, got {answer!r:.200}")
+                    verdicts: list[Verdict] = runner.run(answer)
+            except ContractError:
+                raise
             except Exception as error:
-                raise ContractError(f"{registration}: score raised for {what}: {error!r}"[:500]) from error
+                said = f"{registration}: score raised for {what}: {error!r}"[:500]
+                raise ContractError(f"{said}{place_of(error)}") from error
             _check_verdicts(registration, verdicts, len(responses), what)
             return verdicts
 
@@ -58,6 +71,34 @@ def check_reward(
         if (one.outcome, one.score) != (other.outcome, other.score):
             shown = f"{one.outcome} with {one.score} alone but {other.outcome} with {other.score} among others"
             raise ContractError(f"{registration}: {what} is {shown}: judge each response by itself")
+
+
+def _built(registration: Registration, kind: str, options: Mapping[str, Any], plugins: Plugins) -> Any:
+    try:
+        return WorkerSetup(plugins).build(kind, {registration.name: options}, kind)
+    except UserError as error:
+        raise ContractError(f"{registration}: {error}") from error
+    except Exception as error:
+        raise ContractError(f"{registration} could not be built: {error!r}{place_of(error)}") from error
+
+
+@contextlib.contextmanager
+def _bounded(message: str) -> Iterator[None]:
+    """Interrupt what takes too long, where Python can be: in the main thread, and not in C code."""
+
+    def interrupt(*_: object) -> None:
+        raise ContractError(message)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)  # again and again, in case it is caught
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _check_verdicts(registration: Registration, verdicts: Any, count: int, what: str) -> None:
@@ -81,9 +122,13 @@ def check_sandbox(registration: Registration, options: Mapping[str, Any], plugin
     Raises:
         ContractError: The plugin breaks the contract.
     """
-    asyncio.run(
-        _use_sandbox(registration, WorkerSetup(plugins).build("sandbox", {registration.name: options}, "sandbox"))
-    )
+    sandbox = _built(registration, "sandbox", options, plugins)
+    try:
+        asyncio.run(_use_sandbox(registration, sandbox))
+    except ContractError:
+        raise
+    except Exception as error:
+        raise ContractError(f"{registration}: run raised {error!r}{place_of(error)}") from error
 
 
 async def _use_sandbox(registration: Registration, sandbox: Sandbox) -> None:

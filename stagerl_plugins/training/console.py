@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from rich.table import Table
 
+from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.training.launch import Launch, Training
 from stagerl_plugins.training.plan import Plan, compose, make_plan
@@ -99,17 +101,20 @@ def _validation(metrics: dict[str, Any]) -> str:
     return "validation " + ", ".join(scores) if scores else ""
 
 
-def show_plan(launch: Launch) -> tuple[Table, str]:
-    """The stage plan as a table, and a line about steps and memory. Starts nothing.
+def show_plan(launch: Launch) -> tuple[Table, Table, str]:
+    """The stage plan, the plugins in force, and a line about steps and memory. Starts nothing.
 
     Raises:
         UserError: Anything about the configuration is wrong, verl's part included.
     """
     from stagerl_plugins.training.verl_config import build_curriculum
 
-    config = compose(launch)
-    plan = make_plan(launch, config, build_curriculum(config, launch.config, launch.plugins))
-    return _table(plan), _summary(plan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # verl's, about its own defaults
+        config = compose(launch)
+        curriculum = build_curriculum(config, launch.config, launch.plugins)
+        plan = make_plan(launch, config, curriculum)
+    return _table(plan), _plugins_table(launch, curriculum), _summary(plan)
 
 
 def _table(plan: Plan) -> Table:
@@ -126,6 +131,20 @@ def _table(plan: Plan) -> Table:
             *(f"{number:,}" for number in numbers),
             f"{stage.tokens:,}",
         )
+    return table
+
+
+def _plugins_table(launch: Launch, curriculum: Curriculum) -> Table:
+    """Every plugin that the run is made of, with its place in the configuration and its package."""
+    table = Table(title="plugins", box=None, title_justify="left", header_style="bold")
+    for heading in ("key", "plugin", "package"):
+        table.add_column(heading, overflow="fold")
+    found = {node.where: node.registration for node in curriculum.tree.nodes.values()}
+    for source, spec in launch.config.rewards.items():
+        (name,) = spec
+        found[f"rewards.{source}.{name}"] = launch.plugins.find("reward", name)
+    for where, registration in found.items():
+        table.add_row(where, registration.name, f"{registration.distribution} {registration.version}")
     return table
 
 

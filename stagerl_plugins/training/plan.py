@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -66,7 +67,7 @@ def compose(launch: Launch) -> DictConfig:
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"verl refuses the configuration: {' '.join(str(error).split())}") from error
     nothing_left(config, launch.config)
-    with contextlib.redirect_stdout(sys.stderr):  # verl prints that all is well
+    with contextlib.redirect_stdout(io.StringIO()):  # verl prints that all is well
         return check_all(config)[0]
 
 

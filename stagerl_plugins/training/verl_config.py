@@ -13,6 +13,7 @@ from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.problems import Problems, read_table
+from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import check_data_sources
 
 AGENT_LOOP_MANAGER = "stagerl_plugins.training.agent_loop.StagedAgentLoopManager"
@@ -189,6 +190,10 @@ def check_all(config: DictConfig) -> tuple[DictConfig, Config, Plugins]:
     adopted = copy.deepcopy(config)
     settings, plugins = adopt(adopted)
     check_model(adopted)
+    try:
+        check_rewards(settings.rewards, plugins)
+    except UserError as error:
+        raise UserError(f"stagerl.{error}") from None
     try:
         validate_config(adopted, need_reference_policy(adopted), need_critic(adopted))
     except (AssertionError, ValueError, HydraException) as error:

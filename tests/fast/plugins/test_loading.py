@@ -31,6 +31,11 @@ def test_a_misspelt_name_is_answered_with_the_nearest_one(site):
         site.load().find("sampler", "unifrom")
 
 
+def test_a_kind_that_is_none_is_answered_with_the_nearest_one(site):
+    with pytest.raises(UserError, match="there is no kind of plugin 'difficulty': did you mean 'difficulty_metric'"):
+        site.load().find("difficulty", "pass_rate")
+
+
 # -- STAGERL_LOAD_PLUGINS ---------------------------------------------------------------------------------------------
 
 
@@ -98,18 +103,24 @@ def test_two_kinds_may_share_a_name(site):
 # -- plugins that are broken ------------------------------------------------------------------------------------------
 
 BROKEN = {
-    "misspelt hook": ("@hookimpl\ndef register_sampler(register): pass", "unknown hook 'register_sampler'"),
+    "misspelt hook": (
+        "@hookimpl\ndef register_sampler(register): pass",
+        "there is no hook register_sampler: did you mean 'register_samplers'?",
+    ),
+    "hook without a mark": ("def register_samplers(register): pass", "put @hookimpl before it"),
+    "hook without its argument": ("@hookimpl\ndef register_samplers(): pass", "must take one argument, `register`"),
     "failing import": ("import nothing_there", "cannot be imported: ModuleNotFoundError"),
     "no contract": ("del stagerl_contract", "declares no contract: add `stagerl_contract = 1`"),
     "newer contract": ("stagerl_contract = 2", "was made for contract 2, this is 1: update stagerl-plugins"),
     "misspelt argument": ("@hookimpl\ndef register_samplers(regster): pass", "regster"),
     "failing hook": (
         "@hookimpl\ndef register_gates(register): register('g', Gate); raise ValueError('no luck')",
-        "no luck",
+        "ValueError('no luck') (",  # and where it was raised
     ),
     "contract of text": ("stagerl_contract = '1'", "contract"),
     "options of another sort": ("@hookimpl\ndef register_gates(register): register('g', Gate, dict)", "pydantic"),
     "no factory": ("@hookimpl\ndef register_gates(register): register('g', 7)", "callable"),
+    "syntax": ("def", "acme.py:3)"),
     "leaving at import": ("raise SystemExit(3)", "cannot be imported: SystemExit"),
 }
 

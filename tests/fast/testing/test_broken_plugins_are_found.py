@@ -1,5 +1,6 @@
 """Each contract test finds the fault that it is there for."""
 
+import time
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from stagerl_plugins.hookspecs import hookimpl
 from stagerl_plugins.plugins import KINDS, Options, load_plugins
 from stagerl_plugins.protocols import DifficultyMetric, Gate, Reward, Sampler, StagePolicy
-from stagerl_plugins.testing import ContractError, check_plugin
+from stagerl_plugins.testing import ContractError, check_plugin, reward_checks
 from stagerl_plugins.types import Admission, Decision, Estimate, Move, Outcome, PromptRequest, Verdict
 
 
@@ -261,6 +262,78 @@ class JudgesByCompany(Judges):
         return [Verdict(Outcome.WRONG, float(len(responses))) for _ in responses]
 
 
+class NoSampler:
+    """Draws, but is no Sampler."""
+
+    def __init__(self, options, setup):
+        pass
+
+    def draw(self, context, count):
+        return []
+
+
+class CannotBeBuilt(Draws):
+    def __init__(self, options, setup):
+        raise OSError("no file /data/answers.json")
+
+
+class WantsAnotherColumn(Draws):
+    def __init__(self, options, setup):
+        setup.problems.feature("pass_rate_smi")
+
+
+class DrawsIds(Draws):
+    def draw(self, context, count):
+        return [PromptRequest(f"problem-{index}") for index in context.pool.indices[:count]]
+
+
+class MeasuresText(Draws):
+    def metrics(self):
+        return {"mood": "fine"}
+
+
+class MisspeltMethod(Draws):
+    def observed(self, record):
+        pass
+
+
+class EvidenceOfNothing(Decides):
+    def decide(self, context):
+        return Decision(Move.STAY, evidence={"rate": float("nan")})
+
+
+class EstimatesAnArray(Estimates):
+    def estimate(self, indices):
+        return np.ones(len(indices))
+
+
+class CountsByRow(Estimates):
+    """Keeps by row in its state what belongs into a column."""
+
+    def __init__(self, options, setup):
+        self.seen = np.zeros(len(setup.problems))
+
+    def state_dict(self):
+        return {"seen": self.seen}
+
+    def load_state_dict(self, state):
+        self.seen[: len(state["seen"])] = state["seen"]
+
+
+class NeverAnswers(Judges):
+    def verdict(self, response):
+        while True:
+            try:
+                time.sleep(60)
+            except ValueError:
+                continue
+
+
+class NotAsync(Judges):
+    def score(self, responses):
+        return []
+
+
 @pytest.mark.parametrize(
     ("kind", "factory", "message"),
     [
@@ -279,6 +352,19 @@ class JudgesByCompany(Judges):
         ("stage_policy", ForgetsItsSteps, "state_dict must hold all"),
         ("stage_policy", CountsSilentlyForAWhile, "state_dict must hold all"),
         ("stage_policy", StopsAfterAWhile, "state_dict must hold all"),
+        ("sampler", NoSampler, "its factory must return a Sampler"),
+        ("sampler", CannotBeBuilt, "no file /data/answers.json"),
+        ("sampler", WantsAnotherColumn, "did you mean 'pass_rate_sim'?"),
+        ("sampler", DrawsIds, "no whole number"),
+        ("sampler", MeasuresText, "metrics must be numbers by name, got {'mood': 'fine'}"),
+        ("sampler", MisspeltMethod, "nothing calls `observed`: did you mean `observe`?"),
+        ("stage_policy", EvidenceOfNothing, "evidence must be finite"),
+        ("difficulty_metric", EstimatesAnArray, "estimate must return a Estimate"),
+        ("difficulty_metric", CountsByRow, "keep what belongs to a problem in a column, or by its id"),
+        ("reward", CannotBeBuilt, "could not be built: OSError"),
+        ("reward", NoSampler, "its factory must return a Reward"),
+        ("reward", NeverAnswers, "score did not return within 1 s for an empty response"),
+        ("reward", NotAsync, "write `async def score`"),
         ("difficulty_metric", ForgetsItsCounts, "has another estimate; state_dict must hold all"),
         ("difficulty_metric", EstimatesOne, "a value for each"),
         ("difficulty_metric", EstimatesTooMuch, "0 <= low <= mean <= high <= 1"),
@@ -289,7 +375,8 @@ class JudgesByCompany(Judges):
         ("reward", JudgesByCompany, "wrong with 1.0 alone but wrong with 12.0 among others"),
     ],
 )
-def test_a_fault_is_found_and_named(kind, factory, message):
+def test_a_fault_is_found_and_named(kind, factory, message, monkeypatch):
+    monkeypatch.setattr(reward_checks, "SECONDS", 1)
     with pytest.raises(ContractError) as failure:
         check(kind, factory)
     assert message in str(failure.value)
