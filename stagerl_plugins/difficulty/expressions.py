@@ -86,9 +86,8 @@ class Condition:
     """
 
     def __init__(self, text: str, where: str) -> None:
-        self.text = " ".join(
-            text.split()
-        )  # for messages: a text in quotes may hold more spaces, a line may end in a remark
+        # for messages alone: a text in quotes may hold more spaces, and a line may end in a remark
+        self.text = " ".join(text.split())
         self.where = where
         self.names: list[str] = []  # numeric names, in the order of their appearance
         if len(self.text) > MAX_LENGTH:
