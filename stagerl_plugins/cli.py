@@ -28,6 +28,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (UserError, PluginError) as error:
             raise OneLine(str(error)) from error
+        except click.UsageError as error:
+            help_of = error.ctx.command_path if error.ctx else "stagerl"
+            raise OneLine(f"{error.format_message().rstrip('.')}; see `{help_of} --help`") from error
         except KeyboardInterrupt as interrupt:
             click.echo(f"stagerl: {str(interrupt) or 'interrupted'}", err=True)
             ctx.exit(130)

@@ -29,7 +29,7 @@ PluginSpec = Annotated[dict[str, dict[str, Any]], BeforeValidator(_as_spec)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class StageSettings(Model):
@@ -135,7 +135,7 @@ class Config(Model):
     @field_validator("name")
     @classmethod
     def _name_of_a_folder(cls, name: str) -> str:
-        if not re.fullmatch(r"\w[\w.-]*", name):
+        if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
             raise ValueError("a run's name has letters, digits, _ . and -, and begins with no dot")
         return name
 
@@ -143,7 +143,7 @@ class Config(Model):
     @classmethod
     def _names_of_stages(cls, stages: dict[str, Stage]) -> dict[str, Stage]:
         for name in stages:  # folders and dotted keys are named after them
-            if not re.fullmatch(r"\w[\w-]*", name):
+            if not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
                 raise ValueError(f"a stage's name has letters, digits, _ and -, got '{name}'")
         return stages
 

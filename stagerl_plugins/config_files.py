@@ -33,7 +33,11 @@ _Loader.add_implicit_resolver(
 
 def parse_yaml(text: str) -> Any:
     """A YAML value, read safely. Raises yaml.YAMLError for anything else."""
-    return yaml.load(text, Loader=_Loader)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (ValueError, KeyError, AttributeError, RecursionError) as error:  # 2024-99-99, an anchor inside itself
+        shown = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise yaml.constructor.ConstructorError(None, None, f"holds a value that cannot be read: {shown}") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

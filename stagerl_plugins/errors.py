@@ -6,6 +6,8 @@ import difflib
 import traceback
 from collections.abc import Iterable
 
+MOST_SHOWN = 20  # names in a hint
+
 
 class UserError(Exception):
     """A mistake in what a person gave us. Commands print its one line and exit with status 2."""
@@ -34,4 +36,5 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"
-    return f"known: {', '.join(names)}" if names else "none is known"
+    shown = ", ".join(names[:MOST_SHOWN]) + (", …" if len(names) > MOST_SHOWN else "")
+    return f"known: {shown}" if names else "none is known"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -156,7 +158,8 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
         where = f"plugin {entry.value} of {distribution.name} {distribution.version}"
         try:
             try:
-                plugin = entry.load()
+                with contextlib.redirect_stdout(sys.stderr):  # what it prints must not mix with results
+                    plugin = entry.load()
             except (Exception, SystemExit) as error:
                 raise PluginError(f"{where} cannot be imported: {error!r}{place_of(error)}") from error
             plugins.add(plugin, distribution.name, distribution.version)

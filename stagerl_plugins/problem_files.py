@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stagerl_plugins.errors import UserError
-from stagerl_plugins.problems import read_table, row_ids
+from stagerl_plugins.problems import SAYS, read_table, row_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +40,30 @@ def read_problems(path: Path) -> pa.Table:
         return _set(table, "id", row_ids(table))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def check_rows(table: pa.Table) -> None:
+    """Make sure that every row is a problem that can be asked and judged.
+
+    Raises:
+        UserError: There is no row, a column is missing, or a row's prompt or ground truth is; names the row.
+    """
+    if len(table) == 0:
+        raise UserError("has no rows")
+    missing = [name for name in SAYS if name not in table.column_names]
+    if missing:
+        raise UserError(
+            f"has no column {' or '.join(missing)}: expected verl's columns, as `stagerl levels` writes them"
+        )
+    columns = (table[name].to_pylist() for name in ("prompt", "reward_model"))
+    for row, (prompt, reward_model) in enumerate(zip(*columns, strict=True)):
+        messages = prompt if isinstance(prompt, list) else []
+        if not messages or not all(
+            isinstance(m, dict) and m.get("role") and m.get("content") is not None for m in messages
+        ):
+            raise UserError(f"row {row}: prompt: expected a list of messages with role and content, got {prompt!r:.80}")
+        if not isinstance(reward_model, dict) or reward_model.get("ground_truth") is None:
+            raise UserError(f"row {row}: reward_model: has no ground_truth")
 
 
 def write_table(table: pa.Table, path: Path) -> None:

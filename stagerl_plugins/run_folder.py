@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class RunFolder:
             return {}
         try:
             run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(run, dict):
+                raise ValueError(f"expected a mapping, got {run!r:.40}")
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error}): restore it, or give the run another name") from error
         return run
@@ -129,7 +132,7 @@ def find_run(run: str) -> tuple[Path, int | None]:
     folder = next((path for path in (Path(name), Path("runs") / name) if (path / "run.json").is_file()), None)
     if folder is None:
         raise UserError(f"no run '{name}': neither {name} nor {Path('runs') / name} holds a run.json")
-    if at and not step.isdigit():
+    if at and not re.fullmatch("[0-9]{1,9}", step):
         raise UserError(f"'{run}': expected RUN@STEP with a number")
     return folder, int(step) if at else None
 

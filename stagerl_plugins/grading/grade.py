@@ -18,16 +18,14 @@ from stagerl_plugins.grading.partial import JudgedRollout, PartialGrading, remov
 from stagerl_plugins.grading.progress import GradingProgress
 from stagerl_plugins.grading.vllm_engine import VllmEngine
 from stagerl_plugins.plugins import Plugins
-from stagerl_plugins.problem_files import read_problems, write_table
-from stagerl_plugins.problems import Problems
+from stagerl_plugins.problem_files import check_rows, read_problems, write_table
+from stagerl_plugins.problems import SAYS, Problems
 from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import Judge, check_data_sources
 from stagerl_plugins.types import Response
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-NEEDED = ("prompt", "data_source", "reward_model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def grade(
     check_rewards(options.rewards, plugins)
     fingerprint = options.fingerprint("\0".join(map(str, row.values())) for row in rows)
     if rollouts is not None:
-        _make_folder_of(rollouts)
+        _check_rollouts(rollouts)
     finished = _finished(problems, out, options.grader, fingerprint)
     if finished is not None:
         if rollouts is not None and not rollouts.exists():
@@ -178,30 +176,34 @@ def _read(problems: Path, out: Path) -> pa.Table:
     if out.suffix != ".parquet":
         raise UserError(f"--out {out}: expected a .parquet file")
     table = read_problems(problems)
-    missing = [name for name in NEEDED if name not in table.column_names]
-    if missing:
-        raise UserError(
-            f"{problems}: has no column {' or '.join(missing)}: expected verl's columns, or `problem` and `answer`"
-        )
+    try:
+        check_rows(table)
+    except UserError as error:
+        raise UserError(f"{problems}: {error}") from None
     return table
 
 
-def _make_folder_of(path: Path) -> None:
+def _check_rollouts(path: Path) -> None:
+    """Make the folder; a file that is there may be replaced only if it holds rollouts of an earlier grading."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or pa.parquet.read_schema(path).names == list(JudgedRollout.__dataclass_fields__):
+            return
+    except pa.ArrowInvalid:
+        pass
     except OSError as error:
         raise UserError(f"--rollouts {path}: {error.strerror or error}") from error
+    raise UserError(f"--rollouts {path}: exists and holds no rollouts: choose another name")
 
 
 def _unique_rows(table: pa.Table) -> list[dict[str, Any]]:
     """Each problem once, in the file's order."""
-    columns = [name for name in ("id", *NEEDED, "extra_info") if name in table.column_names]
+    columns = [name for name in ("id", *SAYS, "extra_info") if name in table.column_names]
     rows: list[dict[str, Any]] = table.select(columns).take(Problems.from_table(table).rows).to_pylist()
     for row in rows:
-        if not isinstance(row["prompt"], list):
-            raise UserError(f"problem {row['id']}: prompt: expected a list of messages, got {row['prompt']!r:.80}")
-        if not isinstance(row["reward_model"], dict) or row["reward_model"].get("ground_truth") is None:
-            raise UserError(f"problem {row['id']}: reward_model: has no ground_truth")
         row["data_source"] = str(row["data_source"])
     return rows
 

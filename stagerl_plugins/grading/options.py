@@ -16,6 +16,7 @@ import yaml
 from stagerl_plugins.config import Config
 from stagerl_plugins.config_files import flatten, parse_yaml
 from stagerl_plugins.errors import UserError
+from stagerl_plugins.model_path import check_model_path
 
 RESERVED = ("domain", "quantile")  # words of the level rules
 SAMPLED_BYTES = 1 << 20
@@ -61,12 +62,7 @@ class GradeOptions:
             raise UserError(
                 f"--grader '{self.grader}': must be a word of letters, digits and _, for use in level rules"
             )
-        folder = Path(self.model)
-        if folder.is_dir():
-            if not (folder / "config.json").is_file():
-                raise UserError(f"model {self.model}: the folder has no config.json: expected a Hugging Face model")
-        elif folder.exists() or folder.is_absolute() or self.model.startswith((".", "~")) or self.model.count("/") > 1:
-            raise UserError(f"model {self.model}: no such folder")
+        check_model_path(self.model, "model")
 
     def fingerprint(self, problems: Iterable[str]) -> dict[str, Any]:
         """All that decides the result, as JSON values; the same fingerprint means the same pass rates.

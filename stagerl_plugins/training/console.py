@@ -48,15 +48,17 @@ def train(launch: Launch, out: Print, err: Print) -> int:
         training.stop()
         if not isinstance(error, KeyboardInterrupt):
             raise
-        raise KeyboardInterrupt(_checkpoint_notice(training.last_checkpoint())) from None
+        raise KeyboardInterrupt(f"interrupted; {_where_it_stands(training.last_checkpoint())}") from None
     log = training.output()
     if code == 2:
         refused = [line.partition("error: ")[2] for line in log.splitlines() if line.startswith("error: ")]
         raise UserError(refused[-1] if refused else f"verl refused the configuration, see {training.log}")
+    if code and (said := _hydra_said(log)):
+        raise UserError(f"verl refuses the configuration: {said}")
     if code:
         err("\n".join(log.splitlines()[-30:]))
         err(f"the run failed (status {code}); all of verl's output is in {training.log}")
-        err(_checkpoint_notice(training.last_checkpoint()))
+        err(_where_it_stands(training.last_checkpoint()))
         return 1
     for line in log.splitlines():
         if "stagerl: " in line:
@@ -160,10 +162,18 @@ def _summary(plan: Plan) -> str:
     return f"{plan.steps:,} steps at most; {memory}{''.join(short)}"
 
 
-def _checkpoint_notice(step: int | None) -> str:
+def _where_it_stands(step: int | None) -> str:
     if step is None:
-        return "interrupted; no checkpoint was written yet, the same command starts anew"
-    return f"interrupted; the last whole checkpoint is of step {step}, the same command goes on from there"
+        return "no checkpoint was written yet, the same command starts anew"
+    return f"the last whole checkpoint is of step {step}, the same command goes on from there"
+
+
+def _hydra_said(log: str) -> str:
+    """What Hydra complained of in one line, if it could not compose the configuration; then nothing was started."""
+    if "HYDRA_FULL_ERROR" not in log or "Error executing job" in log or "Traceback" in log:
+        return ""
+    said = [line for line in log.splitlines() if line.strip() and not line.startswith("INFO:")]
+    return " ".join(" ".join(said).partition("Set the environment variable")[0].split())
 
 
 def notice(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -42,7 +43,12 @@ def export_actor(actor: Path, out: Path) -> None:
         raise UserError(f"{out}: exists already; name a folder that does not")
     fresh = out.with_name(f".{out.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(fresh.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written: {error.strerror or error}") from error
     command = [sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"]
     done = subprocess.run(
         [*command, "--local_dir", str(actor), "--target_dir", str(fresh)],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -11,6 +14,7 @@ from hydra.core.plugins import Plugins
 from hydra.experimental.callback import Callback
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from stagerl_plugins.errors import PluginError, UserError
 
@@ -36,8 +40,8 @@ class CheckConfiguration(Callback):
             adopted, settings, plugins = check_all(job)
             build_curriculum(adopted, settings, plugins)
             finished = nothing_left(job, settings)
-        except (UserError, PluginError) as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
+        except (UserError, PluginError, OmegaConfBaseException) as error:
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
             sys.exit(2)
         except Exception:  # noqa: BLE001  Hydra would make a warning of it, and go on
             traceback.print_exc()
@@ -47,6 +51,28 @@ class CheckConfiguration(Callback):
             sys.exit(0)
 
 
+def check_words(words: Sequence[str]) -> str | None:
+    """What is wrong with a verl command line that names us but no stage file: nothing of ours would be loaded.
+
+    Args:
+        words: The command's arguments.
+    """
+    keys = [word.lstrip("+~").partition("=")[0] for word in words if "=" in word and not word.startswith("-")]
+    if "stagerl" in keys:
+        return None
+    for key in keys:
+        if key.startswith("stagerl."):
+            return (
+                f"{key}: add a stage file such as `+stagerl=two_stage` first, or `+stagerl=base` for stages of your own"
+            )
+        if "." not in key and key != "stagerl_device" and get_close_matches(key, ["stagerl"], cutoff=0.8):
+            return f"{key}: did you mean `+stagerl=…`?"
+    return None
+
+
 def install() -> None:
-    """Register the search path with Hydra's singleton."""
+    """Register the search path with Hydra's singleton, and refuse a command line that would run without stages."""
+    if "verl.trainer.main_ppo" in sys.orig_argv and (fault := check_words(sys.argv[1:])):
+        print(f"error: {fault}", file=sys.stderr, flush=True)
+        os._exit(2)  # verl logs what a plugin raises at DEBUG, and goes on
     Plugins.instance().register(StagerlSearchPath)

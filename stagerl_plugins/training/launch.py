@@ -61,9 +61,10 @@ def prepare(path: Path, assignments: Sequence[str] = (), accept: Sequence[str] =
     for assignment in assignments:
         override(raw, assignment)
     if accept:
-        raw["accept_changes"] = [*raw.get("accept_changes", []), *accept]
+        known = raw.get("accept_changes")
+        raw["accept_changes"] = [*(known if isinstance(known, list) else []), *accept]
     plugins = load_plugins(on_plugin_error(raw), lambda line: print(line, file=sys.stderr))
-    raw.setdefault("name", path.stem)
+    raw.setdefault("name", re.sub(r"[^\w.-]+|^\.+", "_", path.stem, flags=re.ASCII))
     try:
         config = parse(raw, plugins)
     except UserError as error:
@@ -101,7 +102,10 @@ def hydra_value(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{_quoted(str(key))}:{hydra_value(item)}" for key, item in value.items()) + "}"
+        odd = [key for key in value if not re.fullmatch(r"[A-Za-z0-9_./-]+( [A-Za-z0-9_./-]+)*", str(key))]
+        if odd:
+            raise UserError(f"'{odd[0]}': Hydra takes no such key; use letters, digits, blanks and _ . / -")
+        return "{" + ",".join(f"{key}:{hydra_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(hydra_value(item) for item in value) + "]"
     return _quoted(str(value))
@@ -136,7 +140,10 @@ class Training:
         self.launch = launch
         self.run_folder = RunFolder(launch.folder)
         self.log = launch.folder / LOG
-        launch.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            launch.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{launch.folder}: cannot be written: {error.strerror or error}") from error
         self._refuse_second()
         self._log_before = self.log.stat().st_size if self.log.exists() else 0
         command = [sys.executable, *launch.command[1:], f"hydra.run.dir={hydra_value(str(launch.folder / 'hydra'))}"]

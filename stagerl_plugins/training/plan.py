@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
@@ -64,11 +64,13 @@ def compose(launch: Launch) -> DictConfig:
     try:
         with contextlib.redirect_stdout(sys.stderr), initialize_config_module("verl.trainer.config", version_base=None):
             config = hydra_compose("ppo_trainer", overrides=launch.overrides)
-    except (HydraException, OmegaConfBaseException) as error:
+        OmegaConf.resolve(config)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"verl refuses the configuration: {' '.join(str(error).split())}") from error
-    nothing_left(config, launch.config)
     with contextlib.redirect_stdout(io.StringIO()):  # verl prints that all is well
-        return check_all(config)[0]
+        adopted = check_all(config)[0]
+    nothing_left(config, launch.config)
+    return adopted
 
 
 def make_plan(launch: Launch, config: DictConfig, curriculum: Curriculum) -> Plan:
@@ -103,9 +105,16 @@ def make_plan(launch: Launch, config: DictConfig, curriculum: Curriculum) -> Pla
 
 def count_parameters(model: str) -> int | None:
     """Parameters of a model folder with safetensors weights, from the files' headers; None for anything else."""
+    try:
+        return _parameters_of(Path(model).expanduser())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError):
+        return None  # what is wrong with it verl will say
+
+
+def _parameters_of(folder: Path) -> int | None:
     sizes = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1}
     total = 0
-    for path in Path(model).expanduser().glob("*.safetensors"):
+    for path in folder.glob("*.safetensors"):
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if length > 100_000_000:

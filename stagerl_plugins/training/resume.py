@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stagerl_plugins.config import Config
 from stagerl_plugins.config_files import differing_keys, flatten
-from stagerl_plugins.errors import UserError
+from stagerl_plugins.errors import UserError, nearest
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training.checkpoints import Checkpoints
@@ -71,6 +71,10 @@ def check_unchanged(config: DictConfig, settings: Config) -> dict[str, Any]:
     old, new = began["fingerprint"], fingerprint(config)
     differing = differing_keys(old, new)
     wanted = settings.accept_changes
+    known = old.keys() | new.keys()
+    for name in wanted:
+        if not any(key == name or key.startswith(f"{name}.") for key in known):
+            raise UserError(f"--accept-change {name}: the run has no such key; {nearest(name, known)}")
     refused = [key for key in differing if not any(key == name or key.startswith(f"{name}.") for name in wanted)]
     if refused:
         shown = "; ".join(f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in refused[:10])

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import copy
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from stagerl_plugins.config import Config, on_plugin_error, parse
 from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
+from stagerl_plugins.model_path import check_model_path
 from stagerl_plugins.plugins import Plugins, load_plugins
+from stagerl_plugins.problem_files import check_rows
 from stagerl_plugins.problems import Problems, read_table
 from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import check_data_sources
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 AGENT_LOOP_MANAGER = "stagerl_plugins.training.agent_loop.StagedAgentLoopManager"
 REWARD_MODULE = "pkg://stagerl_plugins.training.reward_manager"
@@ -56,6 +63,12 @@ def check(config: DictConfig, settings: Config) -> None:
         value = OmegaConf.select(config, key)
         if value not in wanted:
             raise UserError(f"{key}={value}: {remedy}")
+    for key in _COUNTS:
+        count = OmegaConf.select(config, key)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise UserError(f"{key}={count}: must be a whole number, 1 or more")
+    if not isinstance(config.trainer.default_local_dir, str):
+        raise UserError(f"trainer.default_local_dir={config.trainer.default_local_dir}: must name a folder")
     if OmegaConf.is_missing(config.actor_rollout_ref.rollout, "name"):
         raise UserError("actor_rollout_ref.rollout.name: is missing: name the engine, such as vllm")
     manager = OmegaConf.select(config, "actor_rollout_ref.rollout.agent.agent_loop_manager_class")
@@ -108,8 +121,22 @@ def _check_kl(config: DictConfig) -> None:
         )
 
 
+_COUNTS = (
+    "data.train_batch_size",
+    "data.max_prompt_length",
+    "data.max_response_length",
+    "actor_rollout_ref.rollout.n",
+    "actor_rollout_ref.rollout.tensor_model_parallel_size",
+    "actor_rollout_ref.actor.ppo_mini_batch_size",
+    "trainer.nnodes",
+    "trainer.n_gpus_per_node",
+)
+
 _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("trainer.use_v1", (True,), "stages need verl's V1 trainer; leave it at True"),
+    ("trainer.v1.trainer_mode", ("stagerl_sync",), "any other trainer knows no stages; leave it at stagerl_sync"),
+    ("custom_reward_function.path", (None,), "verl reads this no more; use reward.custom_reward_function.path"),
+    ("reward_model.enable", (False, None), "verl reads this no more; make it a reward plugin"),
     ("algorithm.filter_groups.enable", (False, None), "use `stagerl.gates={zero_variance:{}}`, which refills exactly"),
     ("trainer.v1.sampler.custom_sampler.path", (None,), "the replay buffer asks our gates; make yours a gate plugin"),
     ("reward.reward_model.enable", (False,), "reward models are not supported; make it a reward plugin"),
@@ -126,10 +153,9 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
         UserError: A file is missing or broken, a data source has no reward, a stage has no problems, or a plugin
             refuses what it is given.
     """
-    files = config.data.train_files
-    paths = [Path(str(path)).expanduser() for path in ([files] if isinstance(files, str) else files)]
+    table = _problems_in(config, "train_files")
+    _problems_in(config, "val_files")
     try:
-        table = read_table(paths)
         problems = Problems.from_table(table)
     except UserError as error:
         raise UserError(f"data.train_files: {error}") from None
@@ -141,15 +167,35 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
         raise UserError(f"stagerl.{error}") from None
 
 
-def check_model(config: DictConfig) -> None:
-    """Refuse a model path that looks like a folder and is none.
+def _problems_in(config: DictConfig, key: str) -> pa.Table:
+    """The problems in the files that `data.KEY` names, with all that verl will ask of their rows.
 
     Raises:
-        UserError: The folder does not exist.
+        UserError: None is named, one is missing or broken, or a row lacks something.
     """
-    path = str(config.actor_rollout_ref.model.path)
-    if path.startswith(("/", "./", "../", "~")) and not Path(path).expanduser().is_dir():
-        raise UserError(f"actor_rollout_ref.model.path: no such folder: {path}")
+    files = config.data[key]
+    files = [files] if isinstance(files, str) else files
+    if not isinstance(files, Sequence) or not files or not all(isinstance(path, str) for path in files):
+        raise UserError(f"data.{key}={files}: must name a file of problems, or a list of files")
+    try:
+        table = read_table([Path(os.path.expanduser(path)) for path in files])
+        if config.data.prompt_key == "prompt":
+            check_rows(table)
+    except UserError as error:
+        raise UserError(f"data.{key}: {error}") from None
+    return table
+
+
+def check_model(config: DictConfig) -> None:
+    """Refuse a model path that can be none.
+
+    Raises:
+        UserError: It is no folder of a Hugging Face model, and no name of one.
+    """
+    path = config.actor_rollout_ref.model.path
+    if not isinstance(path, str):
+        raise UserError(f"actor_rollout_ref.model.path={path}: must name a Hugging Face model or folder")
+    check_model_path(path, "actor_rollout_ref.model.path")
 
 
 def adopt(config: DictConfig) -> tuple[Config, Plugins]:

@@ -73,6 +73,13 @@ def test_the_command_holds_verl_s_keys_and_ours(tmp_path):
         (STAGES + "  easy: {max_steps: 3}\n", [], "two.yaml, line 3: the key 'easy' is there twice"),
         (STAGES + "judging: {seconds: .inf}\n", [], "judging.seconds: input should be a finite number, got inf"),
         (STAGES + "sampler: {mopps: {target: .nan}}\n", [], "sampler.mopps.target"),
+        (STAGES + "name: 2024-99-99\n", [], "holds a value that cannot be read: month must be in 1..12"),
+        ("stages: &a {easy: *a}\n", [], "stages"),
+        ("stages: " + "[" * 3000, [], "is nested too deeply"),
+        (STAGES, ["seed=true"], "seed: input should be a valid integer, got True"),
+        ("stages: {1: {max_steps: 1}}\n", [], "stages.1"),
+        ("stages: {ä: {max_steps: 1}}\n", [], "a stage's name has letters"),
+        ("stages:\n  a: {max_steps: 1, mix: {'ä': 1}}\n", [], "'ä': Hydra takes no such key"),
         (STAGES + "a: !!python/name:os.system\n", [], "could not determine a constructor"),
         ("stages:\n  a: {max_steps: 1, until: {plateau: {window: 999}}}\n", [], "need more than the 1000 values"),
         ("stages: {}", [], "stages"),
@@ -93,6 +100,17 @@ def test_numbers_with_an_exponent_are_numbers_and_text_in_quotes_is_text(tmp_pat
     assert prepare(path, ["verl.f=1e3", 'verl.g="1e3"']).config.verl == {
         "a": 1e-6, "b": "1e-6", "c": -2500.0, "d": "1e", "e": 0x1E5, "f": 1000.0, "g": "1e3",
     }  # fmt: skip
+
+
+def test_a_run_is_named_after_its_file_as_far_as_a_folder_can_be(tmp_path):
+    for file, name in (("two stage.yaml", "two_stage"), ("...yaml", "_"), (".hidden.yaml", "_hidden")):
+        (tmp_path / file).write_text(STAGES)
+        assert prepare(tmp_path / file).config.name == name
+
+
+def test_a_domain_may_have_blanks(tmp_path):
+    path = write(tmp_path, "stages:\n  a: {max_steps: 1, mix: {code gen: 1, math: 2}}\n")
+    assert "++stagerl.stages.a.mix={code gen:1,math:2}" in prepare(path).overrides
 
 
 def test_a_missing_file_is_one_line(tmp_path):

@@ -16,19 +16,22 @@ algorithm:
   filter_groups: {enable: false}
   use_kl_in_reward: false
   kl_ctrl: {type: fixed}
-data: {max_response_length: 64, gen_batch_size: null}
+data: {train_batch_size: 8, max_prompt_length: 64, max_response_length: 64, gen_batch_size: null}
 trainer:
   use_v1: true
   del_local_ckpt_after_load: false
   max_actor_ckpt_to_keep: null
   max_critic_ckpt_to_keep: null
-  v1: {sampler: {custom_sampler: {path: null}}}
+  default_local_dir: runs/one
+  nnodes: 1
+  n_gpus_per_node: 1
+  v1: {trainer_mode: stagerl_sync, sampler: {custom_sampler: {path: null}}}
 reward:
   reward_model: {enable: false}
   reward_manager: {source: register, name: naive}
 actor_rollout_ref:
-  rollout: {name: vllm, n: 8, agent: {agent_loop_manager_class: null}}
-  actor: {use_kl_loss: false, checkpoint: {async_save: false}}
+  rollout: {name: vllm, n: 8, tensor_model_parallel_size: 1, agent: {agent_loop_manager_class: null}}
+  actor: {use_kl_loss: false, ppo_mini_batch_size: 4, checkpoint: {async_save: false}}
 """
 
 
@@ -68,6 +71,14 @@ def test_what_verl_sets_by_default_is_taken() -> None:
             {"algorithm.use_kl_in_reward": True, "algorithm.kl_ctrl.type": "adaptive"},
             "algorithm.kl_ctrl.type=adaptive: ",
         ),
+        ({"trainer.v1.trainer_mode": "sync"}, "trainer.v1.trainer_mode=sync: any other trainer knows no stages"),
+        ({"data.train_batch_size": "abc"}, "data.train_batch_size=abc: must be a whole number, 1 or more"),
+        ({"data.max_prompt_length": None}, "data.max_prompt_length=None: must be"),
+        ({"actor_rollout_ref.rollout.n": 2.5}, "actor_rollout_ref.rollout.n=2.5: must be"),
+        ({"trainer.nnodes": True}, "trainer.nnodes=True: must be"),
+        ({"trainer.default_local_dir": None}, "trainer.default_local_dir=None: must name a folder"),
+        ({"custom_reward_function": {"path": "mine.py"}}, "use reward.custom_reward_function.path"),
+        ({"reward_model": {"enable": True}}, "reward_model.enable=True: verl reads this no more"),
         ({"actor_rollout_ref.rollout.n": 1}, "stages.easy.group_size: grpo compares"),
         (
             {"actor_rollout_ref.rollout.n": 1, "algorithm.adv_estimator": "rloo"},

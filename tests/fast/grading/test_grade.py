@@ -170,6 +170,8 @@ def test_rollouts_of_what_is_done_are_refused_if_they_were_not_kept(
     run(problem_file("a"), ScriptedEngine(), rollouts=tmp_path / "new" / "r.parquet")
     with pytest.raises(UserError, match="is finished and its responses are not kept"):
         run(problem_file("a"), ScriptedEngine(), rollouts=tmp_path / "other.parquet")
+    with pytest.raises(UserError, match="exists and holds no rollouts"):
+        run(problem_file("b"), ScriptedEngine(), out="b.parquet", rollouts=problem_file("b"))
     with pytest.raises(UserError, match="--rollouts"):
         run(problem_file("b"), ScriptedEngine(), out="b.parquet", rollouts=tmp_path / "out.parquet" / "r.parquet")
 
@@ -265,9 +267,9 @@ def test_only_one_process_may_grade_into_a_file(problem_file: Write, run: Callab
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"prompt": "1+1="}, "problem a: prompt: expected a list of messages, got '1+1='"),
-        ({"reward_model": {"style": "rule"}}, "problem a: reward_model: has no ground_truth"),
-        ({"reward_model": None}, "problem a: reward_model: has no ground_truth"),
+        ({"prompt": "1+1="}, "row 0: prompt: expected a list of messages with role and content, got '1+1='"),
+        ({"reward_model": {"style": "rule"}}, "row 0: reward_model: has no ground_truth"),
+        ({"reward_model": None}, "row 0: reward_model: has no ground_truth"),
     ],
 )
 def test_a_problem_that_cannot_be_graded_is_named(
