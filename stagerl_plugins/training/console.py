@@ -34,7 +34,7 @@ def train(launch: Launch, out: Print, err: Print) -> int:
     resumed = training.last_checkpoint()
     if resumed is not None:
         err(f"resuming from the checkpoint of step {resumed}")
-    err("starting Ray, the trainer and vLLM; the first step follows in a minute or two")
+    err("checking the configuration, then starting Ray, the trainer and vLLM; the first step is a minute or two away")
     steps_shown: set[int] = set()
 
     def show(metrics: dict[str, Any]) -> None:

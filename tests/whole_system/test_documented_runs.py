@@ -50,9 +50,10 @@ def test_there_are_runs_to_check() -> None:
 def test_a_stage_file_is_accepted_and_planned(block: Block, here: Path) -> None:
     (here / "stages.yaml").write_text(block.text)
     verl = yaml.safe_load(block.text)["verl"]
-    write_problems(here, verl["data.train_files"])
-    table, summary = show_plan(prepare(here / "stages.yaml"))
-    assert table.row_count == 2
+    write_problems(here, [*verl["data.train_files"], verl["data.val_files"]])
+    stages, plugins, summary = show_plan(prepare(here / "stages.yaml"))
+    assert stages.row_count == 2
+    assert plugins.row_count >= 2  # a sampler and a reward at least
     assert "steps at most" in summary
 
 
@@ -65,6 +66,6 @@ def test_a_verl_command_is_accepted(command: str, here: Path) -> None:
     overrides = shlex.split(command)[3:]
     with initialize_config_module("verl.trainer.config", version_base=None):
         config = compose("ppo_trainer", overrides=overrides)
-    write_problems(here, config.data.train_files)
+    write_problems(here, [config.data.train_files, config.data.val_files])
     curriculum = build_curriculum(*check_all(config))
     assert [curriculum.size_of(stage) for stage in curriculum.config.stages] == [20, 20]

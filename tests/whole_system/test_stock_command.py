@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import configuration, environment
+from harness import configuration, environment, train
 
 from stagerl_plugins.config_files import flatten
 from stagerl_plugins.run_folder import RunFolder
@@ -48,3 +48,11 @@ def test_a_mistake_is_one_line_before_ray_is_started(tmp_path, files, override, 
     assert line in done.stderr
     assert "Traceback" not in done.stderr
     assert "ray init" not in done.stdout
+
+
+def test_a_misspelt_key_of_verl_is_refused_before_anything_is_started(tmp_path, files):
+    config = configuration(files, stages={"easy": {"max_steps": 1}}, verl={"data.trian_files": "x"})
+    run = train(tmp_path, config)
+    assert run.code == 2
+    assert "stagerl: verl refuses the configuration: Could not override 'data.trian_files'" in run.stderr
+    assert "failed" not in run.stderr

@@ -3,7 +3,7 @@
 import pytest
 
 from stagerl_plugins.errors import UserError
-from stagerl_plugins.run_folder import RunFolder
+from stagerl_plugins.run_folder import RunFolder, find_run
 from stagerl_plugins.types import StepRecord
 
 
@@ -57,6 +57,14 @@ def test_run_json_is_updated_by_key(tmp_path):
 
 
 def test_a_damaged_run_json_is_one_line(tmp_path):
-    (tmp_path / "run.json").write_text("{")
-    with pytest.raises(UserError, match="cannot be read"):
-        RunFolder(tmp_path).read_run()
+    for content in ("{", "[]", "null"):
+        (tmp_path / "run.json").write_text(content)
+        with pytest.raises(UserError, match="cannot be read"):
+            RunFolder(tmp_path).read_run()
+
+
+@pytest.mark.parametrize("step", ["x", "", "-1", "²", "9" * 5000])
+def test_a_step_is_a_number(tmp_path, step):
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(UserError, match="expected RUN@STEP with a number"):
+        find_run(f"{tmp_path}@{step}")
