@@ -1,9 +1,10 @@
 """Difficulty-aware staged reinforcement learning for LLM reasoning, as plugins on top of verl."""
 
-from stagerl_plugins.config import PluginSpec
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.hookspecs import CONTRACT, Register, hookimpl
-from stagerl_plugins.plugins import Options
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import (
     Context,
@@ -36,6 +37,10 @@ from stagerl_plugins.types import (
     Transition,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from stagerl_plugins.config import PluginSpec
+    from stagerl_plugins.plugins import Options
 
 __all__ = [
     "CONTRACT",
@@ -73,3 +78,13 @@ __all__ = [
     "Verdict",
     "hookimpl",
 ]
+
+_MODELS = {"Options": "plugins", "PluginSpec": "config"}  # their pydantic takes as long to import as all the rest
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is built with pydantic when it is first asked for."""
+    if name not in _MODELS:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODELS[name]}"), name)
+    return value
