@@ -35,6 +35,7 @@ from stagerl_plugins.types import Verdict
 RESPONSES = 5000  # after so many a process is replaced, whatever its rewards have leaked
 GROWTH_MB = 512  # it is replaced after it held so much more memory than at its start,
 MEMORY_MB = 2048  # and can never get so much more
+SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM})  # a verdict process ended; end
 _PR_SET_PDEATHSIG = 1
 
 Built = dict[str, Reward | str]  # for each data source its reward, or why that could not be built
@@ -56,41 +57,44 @@ def main(descriptor: int) -> None:
     gc.freeze()  # the collector must not touch, and so copy, the pages that the processes share
 
     children: set[int] = set()
-
-    def reap(*_: object) -> None:
-        while children:
-            pid, _status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            children.discard(pid)
-            _kill_group(pid)  # what its rewards started
-
-    signal.signal(signal.SIGCHLD, reap)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    signalled = _signals_as_bytes()
+    signals = _signals_as_bytes()
     try:
         while True:
-            if signalled in wait([control, signalled]):
-                os.read(signalled, 4096)
+            if signals in wait([control, signals]):
+                if signal.SIGTERM in os.read(signals, 4096):
+                    return
+                _reap(children)
                 continue
             connection = Connection(reduction.recv_handle(control))
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             pid = os.fork()
             if pid == 0:
                 control.close()
                 _verdict_process(connection, rewards, plugins)
             children.add(pid)
             _lead_group(pid)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGTERM})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             connection.close()
     except EOFError:
         return
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for pid in children:
-            _kill_group(pid)
-            os.waitpid(pid, 0)
+            _end(pid)
+
+
+def _signals_as_bytes() -> int:
+    """A descriptor that a byte comes out of for each of our signals, its number.
+
+    They are taken one after the other between two forks. A handler that does the work may itself be interrupted by the
+    next signal's, or run only after a system call that a signal came just too early to interrupt.
+    """
+    here, there = os.pipe()
+    os.set_blocking(here, False)
+    os.set_blocking(there, False)
+    signal.set_wakeup_fd(there, warn_on_full_buffer=False)
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+    return here
 
 
 def _lead_group(pid: int) -> None:
@@ -99,21 +103,18 @@ def _lead_group(pid: int) -> None:
         os.setpgid(pid, pid)
 
 
-def _kill_group(pid: int) -> None:
+def _reap(children: set[int]) -> None:
+    """End what is left of the verdict processes that ended."""
+    for pid in [pid for pid in children if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)]:
+        _end(pid)
+        children.discard(pid)
+
+
+def _end(pid: int) -> None:
+    """Kill a verdict process and what its rewards started; reaped last, as until then its id is that of its group."""
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def _signals_as_bytes() -> int:
-    """A descriptor that can be waited for with others: a byte comes out of it for each signal.
-
-    Without it a signal that arrives just before a system call blocks has its handler run only when that call returns.
-    """
-    here, there = os.pipe()
-    os.set_blocking(here, False)
-    os.set_blocking(there, False)
-    signal.set_wakeup_fd(there, warn_on_full_buffer=False)
-    return here
+    os.waitpid(pid, 0)
 
 
 def build_all(rewards: Mapping[str, Any], plugins: Plugins) -> Built:
@@ -134,9 +135,9 @@ def _verdict_process(connection: Connection, rewards: Mapping[str, Any], plugins
     try:
         _die_with_parent(signal.SIGKILL)
         _lead_group(os.getpid())
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGTERM})
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         built = build_all(rewards, plugins)
         _bound_memory()
         _answer(connection, built)
