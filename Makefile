@@ -32,7 +32,7 @@ types: venv ## Check types
 	$(BIN)/mypy
 
 test-fast: venv ## Unit and property tests, under a minute
-	$(BIN)/pytest -q tests/fast -m "not faults"
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile tests/fast -m "not faults"
 
 test-whole-system: venv ## Tests with real verl, Ray and vLLM
 	$(BIN)/pytest -q -x tests/whole_system -m "not faults and not service"

@@ -14,11 +14,14 @@ from hypothesis.extra.numpy import arrays
 from stagerl_plugins.curriculum.state import has_state, load_state, save_state
 from stagerl_plugins.errors import UserError
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+words = st.text(max_size=8)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | words
 values = scalars | arrays(np.float64, st.integers(0, 4)) | arrays(np.int64, st.integers(0, 4))
-names = st.text().filter(lambda name: name != "__array__")  # the one that is reserved
-nested = st.recursive(values, lambda inner: st.lists(inner) | st.dictionaries(names, inner))
-trees = st.dictionaries(names, nested)
+names = words.filter(lambda name: name != "__array__")  # the one that is reserved
+nested = st.recursive(
+    values, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4), max_leaves=16
+)
+trees = st.dictionaries(names, nested, max_size=4)
 
 
 def same(one, other):
