@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.problems import SAYS, read_table, row_ids
+from stagerl_plugins.whole_files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,11 +70,8 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Write a parquet file whole or not at all."""
     import pyarrow.parquet
 
-    fresh = path.with_name(f".{path.name}.new")
-    pyarrow.parquet.write_table(table, fresh)
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    with replacing(path) as fresh:
+        pyarrow.parquet.write_table(table, fresh)
 
 
 def _with_verl_columns(table: pa.Table, text: str, path: Path) -> pa.Table:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stagerl_plugins.curriculum.state import write_json
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.problem_files import write_table
 from stagerl_plugins.types import StepRecord
+from stagerl_plugins.whole_files import write_json
 
 
 class RunFolder:

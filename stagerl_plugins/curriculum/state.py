@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stagerl_plugins.errors import UserError
+from stagerl_plugins.whole_files import beside, sync
 
 FORMAT = 1
 _ARRAY = "__array__"
@@ -25,18 +25,18 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     """
     arrays: dict[str, Any] = {}
     tree = {"format": FORMAT, "state": _pack(state, arrays, "")}
-    fresh, old = _beside(folder, "new"), _beside(folder, "old")
+    fresh, old = beside(folder, "new"), beside(folder, "old")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     np.savez(fresh / "arrays.npz", **arrays)
     (fresh / "state.json").write_text(json.dumps(tree), encoding="utf-8")
     for path in fresh.iterdir():
-        _sync(path)
+        sync(path)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -67,33 +67,12 @@ def has_state(folder: Path) -> bool:
 
 def _newest_whole(folder: Path) -> Path | None:
     """Where the state lies: between the two renames of `save_state` there is an old one, and the new one is whole."""
-    fresh, old = _beside(folder, "new"), _beside(folder, "old")
+    fresh, old = beside(folder, "new"), beside(folder, "old")
     if folder.is_dir():
         return folder
     if not old.is_dir():
         return None
     return fresh if fresh.is_dir() else old
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all."""
-    fresh = _beside(path, "new")
-    fresh.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
-    _sync(fresh)
-    os.replace(fresh, path)
-
-
-def _beside(path: Path, ending: str) -> Path:
-    """A hidden name beside this one, for what is being written or replaced."""
-    return path.with_name(f".{path.name}.{ending}")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _pack(value: Any, arrays: dict[str, Any], path: str) -> Any:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stagerl_plugins.curriculum.state import write_json
 from stagerl_plugins.difficulty.expressions import PASS_RATE, is_pass_rate
 from stagerl_plugins.difficulty.levels import Assignment, assign
 from stagerl_plugins.difficulty.rule_files import NAME, Rules
@@ -17,6 +16,7 @@ from stagerl_plugins.errors import UserError
 from stagerl_plugins.problem_files import write_table
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.types import BoolArray
+from stagerl_plugins.whole_files import write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa

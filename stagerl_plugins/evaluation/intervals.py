@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
+from stagerl_plugins.student import student_quantile
 from stagerl_plugins.types import FloatArray
 
 
@@ -55,7 +55,7 @@ def pass_at_1(means: FloatArray, samples: int, confidence: float = 0.95) -> Inte
     more = np.array([*means, 0.0, 1.0])
     q = float(more.mean())
     n = min(q * (1 - q) * len(more) / float(more.var(ddof=1)), samples)
-    t = student_quantile(problems - 1, confidence)
+    t = student_quantile((1 + confidence) / 2, problems - 1)
     centre = p + t**2 / (2 * n)
     half = t * math.sqrt(p * (1 - p) / n + (t / (2 * n)) ** 2)
     scale = 1 + t**2 / n
@@ -82,16 +82,5 @@ def paired_difference(before: FloatArray, after: FloatArray, samples: int, confi
     if problems == 1:
         return Interval(mean, -1.0, 1.0)
     squares = float(((gains - mean) ** 2).sum()) + 2 / samples**2
-    half = student_quantile(problems - 1, confidence) * math.sqrt(squares / (problems * (problems - 1)))
+    half = student_quantile((1 + confidence) / 2, problems - 1) * math.sqrt(squares / (problems * (problems - 1)))
     return Interval(mean, max(-1.0, mean - half), min(1.0, mean + half))
-
-
-def student_quantile(degrees: int, confidence: float) -> float:
-    """The two-sided quantile of Student's t, by Fisher and Cornish's expansion; within 1 % from 3 degrees on."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    return (
-        z
-        + (z**3 + z) / (4 * degrees)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * degrees**3)
-    )

@@ -56,18 +56,6 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """pass@1 on a subset of the problems, with its interval."""
-
-    subset: Subset
-    pass_at_1: Interval
-
-    @property
-    def problems(self) -> int:
-        return int(self.subset.mask.sum())
-
-
-@dataclass(frozen=True, slots=True)
 class Gain:
     """What changed between two evaluations of the same problems."""
 
@@ -106,11 +94,6 @@ def read_evaluation(table: pa.Table, grader: str) -> Evaluation:
     means = successes / np.maximum(samples, 1)
     whole = Evaluation(problems.ids, means, samples, _subsets(table, problems, means), int((~judged).sum()))
     return _take(whole, [identifier for identifier, found in zip(problems.ids, judged, strict=True) if found])
-
-
-def accuracies(evaluation: Evaluation, confidence: float = CONFIDENCE) -> list[Accuracy]:
-    """pass@1 of each subset of the problems."""
-    return [Accuracy(subset, _pass_at_1(evaluation, subset, confidence)) for subset in evaluation.subsets]
 
 
 def gains(before: Evaluation, after: Evaluation, confidence: float = CONFIDENCE) -> list[Gain]:

@@ -7,15 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from stagerl_plugins.evaluation.intervals import Interval
-from stagerl_plugins.evaluation.results import Accuracy, Gain
-
-
-def accuracy_table(accuracies: Sequence[Accuracy]) -> Table:
-    """pass@1 with its interval, a row a subset of the problems."""
-    table = _table("held-out problems", "number", "pass@1")
-    for entry in accuracies:
-        table.add_row(str(entry.subset), str(entry.problems), _shown(entry.pass_at_1))
-    return table
+from stagerl_plugins.evaluation.results import Gain
 
 
 def gain_table(gains: Sequence[Gain]) -> Table:

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from stagerl_plugins.curriculum.state import write_json
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.problem_files import write_table
+from stagerl_plugins.whole_files import write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa

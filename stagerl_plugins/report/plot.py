@@ -11,6 +11,7 @@ import numpy as np
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.types import FloatArray
+from stagerl_plugins.whole_files import replacing
 
 # Okabe and Ito's colours, told apart with any colour vision and in grey
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
@@ -40,10 +41,9 @@ def plot_run(run: Path, out: Path | None = None) -> Path:
         raise UserError(f"{run / 'metrics.jsonl'}: has no step yet, or is no run's folder: nothing to plot")
     out = out or run / "plot.png"
     figure = draw(entries, title=run.name)
-    fresh = out.with_name(f".{out.name}.new")
     try:
-        figure.savefig(fresh, format="png", dpi=150)
-        fresh.replace(out)
+        with replacing(out) as fresh:
+            figure.savefig(fresh, format="png", dpi=150)
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}") from error
     return out

@@ -13,7 +13,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from stagerl_plugins.curriculum.state import has_state, load_state, save_state, write_json
+from stagerl_plugins.curriculum.state import has_state, load_state, save_state
+from stagerl_plugins.whole_files import beside, replacing, write_json
 
 TRACKER = "latest_checkpointed_iteration.txt"
 COMPLETE = "complete.json"
@@ -55,9 +56,8 @@ class Checkpoints:
         if not whole:
             tracker.unlink(missing_ok=True)
             return None
-        fresh = tracker.with_name(f".{TRACKER}.new")
-        fresh.write_text(str(whole[-1]), encoding="utf-8")
-        os.replace(fresh, tracker)
+        with replacing(tracker) as fresh:
+            fresh.write_text(str(whole[-1]), encoding="utf-8")
         return whole[-1]
 
     def save_state(self, step: int, state: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ class Checkpoints:
     def keep(self, step: int, stage: str) -> None:
         """Keep a checkpoint for going back to the end of `stage`, by hard links; an earlier one is let go."""
         target = self.folder / KEPT / stage
-        fresh = target.with_name(f".{stage}.new")
+        fresh = beside(target, "new")
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(self.path(step), fresh, copy_function=os.link)
         shutil.rmtree(target, ignore_errors=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.training.checkpoints import Checkpoints
+from stagerl_plugins.whole_files import beside
 
 
 def export(folder: Path, step: int | None, out: Path) -> int:
@@ -41,7 +42,7 @@ def export_actor(actor: Path, out: Path) -> None:
     """Merge the shards of one saved actor; see `export`."""
     if out.exists():
         raise UserError(f"{out}: exists already; name a folder that does not")
-    fresh = out.with_name(f".{out.name}.new")
+    fresh = beside(out, "new")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         fresh.parent.mkdir(parents=True, exist_ok=True)

@@ -33,16 +33,3 @@ def robust_noise(values: FloatArray) -> float:
     if len(values) < 3:
         return 0.0
     return float(np.median(np.abs(np.diff(values, 2)))) / (sqrt(6) * NormalDist().inv_cdf(0.75))
-
-
-def student_quantile(probability: float, freedom: float) -> float:
-    """Student's t from the normal quantile z, by the first terms of its expansion (Abramowitz and Stegun, 26.7.5).
-
-        t = z + (z^3 + z) / 4v + (5z^5 + 16z^3 + 3z) / 96v^2
-
-    Args:
-        probability: Lower tail, such as 0.99.
-        freedom: Degrees of freedom v. Successive differences of n values have about 2(n - 1) / 3.
-    """
-    z = NormalDist().inv_cdf(probability)
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

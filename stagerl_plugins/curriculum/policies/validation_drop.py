@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from stagerl_plugins.curriculum.policies.noise import student_quantile, successive_noise
+from stagerl_plugins.curriculum.policies.noise import successive_noise
 from stagerl_plugins.curriculum.policies.validation_value import validation_value
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Context, Setup, StagePolicy
+from stagerl_plugins.student import student_quantile
 from stagerl_plugins.types import Decision, Move
 
 stagerl_contract = 1

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stagerl_plugins.curriculum.policies.combined import first_in_precedence
-from stagerl_plugins.curriculum.policies.noise import student_quantile, successive_noise
+from stagerl_plugins.curriculum.policies.noise import successive_noise
 from stagerl_plugins.curriculum.policies.trend import p_slower, theil_sen_slope
 from stagerl_plugins.curriculum.tree import Tree
 from stagerl_plugins.errors import UserError
@@ -223,11 +223,6 @@ def test_successive_differences_do_not_see_a_trend():
     series = np.linspace(0, 1, 200) + rng.normal(0, 0.05, 200)
     assert successive_noise(series) == pytest.approx(0.05, rel=0.15)
     assert series.std() > 0.25
-
-
-@pytest.mark.parametrize(("freedom", "table"), [(5, 3.365), (10, 2.764), (30, 2.457)])
-def test_student_quantiles_are_those_of_the_table(freedom, table):
-    assert student_quantile(0.99, freedom) == pytest.approx(table, rel=0.02)
 
 
 # -- any_of, all_of --

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.random import Generator
 
-from stagerl_plugins.evaluation.intervals import Interval, paired_difference, pass_at_1, student_quantile
+from stagerl_plugins.evaluation.intervals import Interval, paired_difference, pass_at_1
 from stagerl_plugins.types import FloatArray
 
 TRIALS = 800
@@ -119,8 +119,3 @@ def test_all_right_is_not_certainty() -> None:
 def test_one_problem_says_nothing_about_the_others() -> None:
     assert pass_at_1(np.array([0.5]), 16) == Interval(0.5, 0.0, 1.0)
     assert paired_difference(np.array([0.0]), np.array([1.0]), 16) == Interval(1.0, -1.0, 1.0)
-
-
-@pytest.mark.parametrize(("degrees", "tabled"), [(3, 3.1824), (5, 2.5706), (10, 2.2281), (30, 2.0423), (1000, 1.9623)])
-def test_student_quantile_is_the_tabled_one(degrees: int, tabled: float) -> None:
-    assert student_quantile(degrees, 0.95) == pytest.approx(tabled, rel=0.01)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from stagerl_plugins.errors import UserError
-from stagerl_plugins.evaluation.results import accuracies, gains, read_evaluation
+from stagerl_plugins.evaluation.results import gains, read_evaluation
 
 
 def row(identifier: str, successes: int, samples: int = 4, **columns: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_accuracy_is_told_for_all_and_for_each_level_domain_and_source() -> None
         ),
         "model",
     )
-    told = {str(entry.subset): (entry.problems, entry.pass_at_1.mean) for entry in accuracies(evaluation)}
+    told = {str(entry.subset): (entry.problems, entry.before.mean) for entry in gains(evaluation, evaluation)}
     assert told == {
         "all": (3, 0.5),
         "level easy": (2, 0.75),
@@ -54,13 +54,14 @@ def test_accuracy_is_told_for_all_and_for_each_level_domain_and_source() -> None
 def test_levels_come_easiest_first() -> None:
     levels = {"warm-up": 4, "basics": 2, "finals": 0, "a puzzle": 1}
     rows = [row(name, successes, levels=[name]) for name, successes in levels.items()]
-    names = [entry.subset.name for entry in accuracies(read_evaluation(table(*rows), "model"))]
+    evaluation = read_evaluation(table(*rows), "model")
+    names = [entry.subset.name for entry in gains(evaluation, evaluation)]
     assert names == ["", "warm-up", "basics", "a puzzle", "finals"]
 
 
 def test_problems_count_alike_however_many_of_their_samples_were_judged() -> None:
     evaluation = read_evaluation(table(row("a", 1, samples=1), row("b", 0, samples=4)), "model")
-    assert accuracies(evaluation)[0].pass_at_1.mean == 0.5
+    assert gains(evaluation, evaluation)[0].before.mean == 0.5
 
 
 def test_problems_without_a_judged_sample_are_left_out_and_counted() -> None:

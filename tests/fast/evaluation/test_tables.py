@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stagerl_plugins.evaluation.intervals import Interval
-from stagerl_plugins.evaluation.results import Accuracy, Gain, Subset
-from stagerl_plugins.evaluation.tables import accuracy_table, gain_table
+from stagerl_plugins.evaluation.results import Gain, Subset
+from stagerl_plugins.evaluation.tables import gain_table
 
 EASY = Subset("level", "easy", np.ones(20, dtype=bool))
 
@@ -18,12 +18,9 @@ def text(table: Table) -> str:
     return captured.get()
 
 
-def test_accuracy_has_its_interval_beside_it() -> None:
-    assert "level easy" in (shown := text(accuracy_table([Accuracy(EASY, Interval(0.5, 0.3, 0.7))])))
-    assert "20  0.50 (0.30 to 0.70)" in shown
-
-
 def test_a_gain_has_a_sign_and_a_verdict() -> None:
     before, after = Interval(0.5, 0.3, 0.7), Interval(0.6, 0.4, 0.8)
     shown = text(gain_table([Gain(EASY, before, after, Interval(0.1, -0.1, 0.3))]))
+    assert "level easy" in shown
+    assert "20  0.50 (0.30 to 0.70)" in shown
     assert "+0.10 (-0.10 to +0.30)  no gain beyond noise" in shown
