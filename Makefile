@@ -35,7 +35,7 @@ test-fast: venv ## Unit and property tests, under a minute
 	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile tests/fast -m "not faults"
 
 test-whole-system: venv ## Tests with real verl, Ray and vLLM
-	$(BIN)/pytest -q -x --durations=30 tests/whole_system -m "not faults and not service"
+	$(BIN)/pytest -q -x -n 2 --dist loadfile --durations=30 tests/whole_system -m "not faults and not service"
 
 test: lint types test-fast test-whole-system ## All of the above: what must pass before anything lands
 
