@@ -31,7 +31,7 @@ lint: venv ## Check style and format
 types: venv ## Check types
 	$(BIN)/mypy
 
-test-fast: venv ## Unit and property tests, under a minute
+test-fast: venv ## Unit and property tests, about a minute
 	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile tests/fast -m "not faults"
 
 test-whole-system: venv ## Tests with real verl, Ray and vLLM
