@@ -135,6 +135,7 @@ def _verdict_process(connection: Connection, rewards: Mapping[str, Any], plugins
     try:
         _die_with_parent(signal.SIGKILL)
         _lead_group(os.getpid())
+        os.close(signal.set_wakeup_fd(-1))  # a signal that a reward handles is not one for who forked us
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

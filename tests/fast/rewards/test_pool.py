@@ -94,6 +94,15 @@ def test_nothing_that_a_reward_started_outlives_its_process(plugins: Plugins, mo
     assert not _within(5, sleeping)
 
 
+def test_a_signal_that_a_reward_takes_reaches_no_other_process(plugins: Plugins) -> None:
+    with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
+        (first,) = ask(judge, "process_id")
+        before = forker()
+        assert ask(judge, "heed_a_signal_of_its_own")[0].judged
+        assert _within(1, lambda: [before] if before.is_running() and before.status() != psutil.STATUS_ZOMBIE else [])
+        assert [verdict.detail for verdict in ask(judge, "process_id")] == [first.detail]
+
+
 def _command(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
