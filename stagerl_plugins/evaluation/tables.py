@@ -12,7 +12,11 @@ from stagerl_plugins.evaluation.results import Gain
 
 def gain_table(gains: Sequence[Gain]) -> Table:
     """pass@1 before and after, and the difference with its interval and verdict, a row a subset of the problems."""
-    table = _table("held-out problems", "number", "before", "after", "difference", "verdict")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("held-out problems", overflow="fold")
+    for name in ("number", "before", "after", "difference"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for entry in gains:
         shown = (_shown(entry.before), _shown(entry.after), _shown(entry.difference, sign="+"))
         table.add_row(str(entry.subset), str(entry.problems), *shown, entry.verdict)
@@ -21,11 +25,3 @@ def gain_table(gains: Sequence[Gain]) -> Table:
 
 def _shown(interval: Interval, sign: str = "") -> str:
     return f"{interval.mean:{sign}.2f} ({interval.low:{sign}.2f} to {interval.high:{sign}.2f})"
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(first, overflow="fold")
-    for name in others:
-        table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
-    return table

@@ -14,6 +14,7 @@ def successive_noise(values: FloatArray) -> float:
     """Standard deviation by chance, from successive differences: sqrt(sum of (y_i+1 - y_i)^2 / 2(n - 1)).
 
     Von Neumann, Kent, Bellinson and Hart 1941. Unlike the usual standard deviation it hardly sees a slow trend.
+    It has about 2(n - 1) / 3 degrees of freedom.
 
     Args:
         values: The series, float64, shape (n,), n at least 2.
