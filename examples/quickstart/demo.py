@@ -28,8 +28,8 @@ from stagerl_plugins.run_folder import RunFolder
 
 HERE = Path(__file__).parent.relative_to(Path.cwd())
 CONTROLS = {
-    "uniform": "stages={everything: {max_steps: 200}}",
-    "hard_only": "stages={hard: {levels: [hard], max_steps: 200}}",
+    "uniform": "stages={everything: {max_steps: 240}}",
+    "hard_only": "stages={hard: {levels: [hard], max_steps: 240}}",
     "random_reward": "rewards.default={verl_function: {path: examples/quickstart/random_reward.py}}",
 }
 
