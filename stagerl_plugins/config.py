@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticSerializationError, to_json
 
 from stagerl_plugins.errors import UserError, nearest
 from stagerl_plugins.plugins import Plugins
@@ -191,8 +192,10 @@ def parse_options(plugins: Plugins, kind: str, spec: Any, path: str) -> tuple[st
         raise UserError(f"{path}: {error}") from None
     if not isinstance(options, Mapping):
         raise UserError(f"{path}.{name}: expected options as a mapping, got {options!r}")
-    try:
-        return name, registration.options.model_validate(dict(options))
+    try:  # as JSON, in which a strict model takes text for a path and a list for a tuple, but no `true` for a number
+        return name, registration.options.model_validate_json(to_json(options, inf_nan_mode="constants"))
+    except PydanticSerializationError as error:
+        raise UserError(f"{path}.{name}: options hold numbers, text, lists and mappings, got {options!r}") from error
     except ValidationError as error:
         raise UserError(_explain(error, registration.options, f"{path}.{name}")) from error
 

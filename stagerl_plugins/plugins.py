@@ -39,9 +39,12 @@ class DuplicateError(PluginError):
 
 
 class Options(BaseModel):
-    """Base for a plugin's options: unknown keys, infinity and NaN are refused. A plugin without options uses it."""
+    """Base for a plugin's options. A plugin without options uses it.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Refused are unknown keys, infinity, NaN, and values of another type, such as `true` or `"16"` for a number.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

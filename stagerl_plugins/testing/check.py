@@ -7,8 +7,9 @@ import pickle
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from stagerl_plugins.config import parse_options
-from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins, Registration, load_plugins
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import DifficultyMetric, Gate, Reward, Sampler, Sandbox, StagePolicy
@@ -93,11 +94,17 @@ def _check_options(registration: Registration, options: Mapping[str, Any], plugi
         raise ContractError(f"{registration}: its options cannot be sent to another process: {error}") from error
     if arrived != (registration.name, parsed):
         raise ContractError(f"{registration}: its options change on the way to another process")
-    typed = [key for key, field in registration.options.model_fields.items() if field.annotation is not Any]
-    wrong = {"no_such_option": 1, **{key: object() for key in typed}}
-    for key, value in wrong.items():
-        try:
-            parse_options(plugins, registration.kind, {registration.name: {**options, key: value}}, registration.kind)
-        except UserError:
-            continue
-        raise ContractError(f"{registration}: takes {value!r} for the option '{key}': declare its type, forbid others")
+    if _takes(registration, "no_such_option"):
+        raise ContractError(f"{registration}: takes the unknown option 'no_such_option': forbid others")
+    for key, field in registration.options.model_fields.items():
+        if field.annotation is not Any and _takes(registration, field.alias or key):
+            raise ContractError(f"{registration}: takes any object for the option '{key}': declare its type")
+
+
+def _takes(registration: Registration, key: str) -> bool:
+    """Whether a value that is of no type options may have is taken for `key`."""
+    try:
+        registration.options.model_validate({key: object()})
+    except ValidationError as error:
+        return all(complaint["loc"][:1] != (key,) for complaint in error.errors())
+    return True
