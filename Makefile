@@ -6,6 +6,8 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1
+# bytecode is written on first use, not by pip: of 30,000 modules one in five is ever imported
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-fast test-whole-system test-faults lint types docs benchmarks clean
@@ -17,7 +19,7 @@ venv: .venv/.installed ## Build .venv with verl, vLLM and torch for CPUs
 .venv/.installed: constraints.txt pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --upgrade 'pip<26.2'
-	$(BIN)/python -m pip install -q --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r constraints.txt
+	$(BIN)/python -m pip install -q --no-compile --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r constraints.txt
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 

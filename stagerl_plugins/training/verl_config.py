@@ -70,7 +70,12 @@ def check(config: DictConfig, settings: Config) -> None:
     if not isinstance(config.trainer.default_local_dir, str):
         raise UserError(f"trainer.default_local_dir={config.trainer.default_local_dir}: must name a folder")
     if OmegaConf.is_missing(config.actor_rollout_ref.rollout, "name"):
-        raise UserError("actor_rollout_ref.rollout.name: is missing: name the engine, such as vllm")
+        raise UserError("actor_rollout_ref.rollout.name: is missing: use vllm")
+    engine = config.actor_rollout_ref.rollout.name
+    if engine != "vllm":
+        raise UserError(
+            f"actor_rollout_ref.rollout.name={engine}: seeds and settings of single requests are vLLM's; use vllm"
+        )
     manager = OmegaConf.select(config, "actor_rollout_ref.rollout.agent.agent_loop_manager_class")
     if manager not in (None, AGENT_LOOP_MANAGER):
         raise UserError(

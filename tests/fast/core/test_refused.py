@@ -61,6 +61,7 @@ def test_what_verl_sets_by_default_is_taken() -> None:
         ({"data.gen_batch_size": 64}, "data.gen_batch_size=64: "),
         ({"trainer.max_actor_ckpt_to_keep": 1}, "trainer.max_actor_ckpt_to_keep=1: "),
         ({"actor_rollout_ref.rollout.name": "???"}, "rollout.name: is missing"),
+        ({"actor_rollout_ref.rollout.name": "sglang"}, "rollout.name=sglang: "),
         ({"actor_rollout_ref.rollout.agent.agent_loop_manager_class": "my.Manager"}, "class=my.Manager: "),
         ({"reward.reward_manager": {"source": "importlib", "name": "Mine"}}, "reward.reward_manager: "),
         (
