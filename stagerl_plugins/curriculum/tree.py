@@ -110,12 +110,15 @@ class Tree:
         """Call a method of one plugin; its time is counted, its exception names it.
 
         Raises:
-            PluginError: The plugin raised.
+            UserError: The plugin refuses what the user wants of it.
+            PluginError: The plugin raised anything else.
         """
         node = self.nodes[path]
         began = time.perf_counter()
         try:
             return getattr(node.part, method)(*arguments)
+        except UserError as error:
+            raise at(node.where, error) from error
         except Exception as error:
             given = ", ".join(repr(argument)[:200] for argument in arguments)
             raise PluginError(

@@ -45,8 +45,7 @@ class StagedRewardManager(RewardManagerBase):
                 extra_info=extra_info,
             )
         )
-        validation_set = str(extra_info.get("set") or fields["data_source"])
         return {
             "reward_score": 0.0 if verdict.score is None else float(verdict.score),
-            "reward_extra_info": verdict_fields.pack(verdict, validation_set),
+            "reward_extra_info": verdict_fields.pack(verdict, verdict_fields.validation_set(fields)),
         }

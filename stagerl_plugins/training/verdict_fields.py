@@ -15,6 +15,11 @@ VERDICT = "stagerl_verdict"
 SET = "stagerl_set"  # the validation set of the row
 
 
+def validation_set(row: Mapping[str, Any]) -> str:
+    """The validation set of a row: `extra_info.set`, or else its data source."""
+    return str((row.get("extra_info") or {}).get("set") or row.get("data_source"))
+
+
 def pack(verdict: Verdict, validation_set: str) -> dict[str, str]:
     """The extra fields of one judged response."""
     fields = [verdict.outcome.value, verdict.score, verdict.detail, dict(verdict.parts)]

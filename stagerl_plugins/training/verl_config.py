@@ -19,6 +19,7 @@ from stagerl_plugins.problem_files import check_rows
 from stagerl_plugins.problems import Problems, read_table
 from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import check_data_sources
+from stagerl_plugins.training.verdict_fields import validation_set
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,12 +155,14 @@ _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
 def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> Curriculum:
     """The curriculum on the problem files that verl is configured with, before verl has read them.
 
+    To look at, not to train with: it has been told of a validation that has not been.
+
     Raises:
         UserError: A file is missing or broken, a data source has no reward, a stage has no problems, or a plugin
             refuses what it is given.
     """
     table = _problems_in(config, "train_files")
-    _problems_in(config, "val_files")
+    held_out = _problems_in(config, "val_files")
     try:
         problems = Problems.from_table(table)
     except UserError as error:
@@ -167,7 +170,10 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
     try:
         if "data_source" in table.column_names:
             check_data_sources(settings.rewards, map(str, table["data_source"].unique().to_pylist()))
-        return Curriculum(settings, problems, plugins, least_judged(config))
+        curriculum = Curriculum(settings, problems, plugins, least_judged(config))
+        # a plugin that waits for a set of another name says so now, and not when hours are over
+        curriculum.observe_validation(0, dict.fromkeys(map(validation_set, held_out.to_pylist()), 0.0))
+        return curriculum
     except UserError as error:
         raise UserError(f"stagerl.{error}") from None
 

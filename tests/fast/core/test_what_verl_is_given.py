@@ -24,9 +24,10 @@ ROW = {
 }
 
 
-def build(**data: Any) -> None:
+def build(settings: dict[str, Any] | None = None, **data: Any) -> None:
     verl = {"algorithm": {"adv_estimator": "grpo"}, "data": {"prompt_key": "prompt", **data}}
-    build_curriculum(OmegaConf.create(verl), parse({"stages": {"all": {"max_steps": 1}}}, PLUGINS), PLUGINS)
+    config = parse({"stages": {"all": {"max_steps": 1}}, **(settings or {})}, PLUGINS)
+    build_curriculum(OmegaConf.create(verl), config, PLUGINS)
 
 
 def written(path: Path, **changes: Any) -> str:
@@ -72,6 +73,17 @@ def test_rows_must_be_problems(tmp_path: Path, key: str, changes: dict[str, Any]
 def test_a_missing_file_is_named(tmp_path: Path, path: str) -> None:
     with pytest.raises(UserError, match=r"^data.val_files: no such file: "):
         build(train_files=written(tmp_path / "good.parquet"), val_files=path)
+
+
+def test_a_validation_set_that_no_problem_belongs_to_is_named(tmp_path: Path) -> None:
+    train, held_out = written(tmp_path / "a.parquet"), written(tmp_path / "b.parquet", extra_info={"set": "easy"})
+    for known in ("easy", None):
+        build({"guards": {"validation_drop": {"validation_set": known}}}, train_files=train, val_files=held_out)
+    with pytest.raises(UserError) as error:
+        build({"guards": {"validation_drop": {"validation_set": "eazy"}}}, train_files=train, val_files=held_out)
+    line = "stagerl.guards.validation_drop: no validation set is called 'eazy': did you mean 'easy'?"
+    assert str(error.value) == line
+    build({"guards": {"validation_drop": {"validation_set": "sums"}}}, train_files=train, val_files=train)
 
 
 def test_a_model_is_a_folder_with_a_model_or_a_name(tmp_path: Path) -> None:
