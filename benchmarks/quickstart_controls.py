@@ -1,7 +1,7 @@
 """Two stages against their controls: what `make demo` reaches at the same number of generated tokens, by seed.
 
 Run from the repository's root. Reads the finished demos that lie in runs/ and build/quickstart/, and with --run first
-makes those that are missing, eight minutes each on two cores. Earlier results of other settings and seeds are kept.
+makes those that are missing, ten to thirty minutes each on two cores. Earlier results of other seeds are kept.
 """
 
 from __future__ import annotations
