@@ -73,16 +73,24 @@ class RunFolder:
         if not path.exists():
             return []
         by_step: dict[int, dict[str, Any]] = {}
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:
-                continue  # a kill cut the last line short
-            step = int(entry["step"])
+                step = int(entry["step"])
+            except (ValueError, TypeError, KeyError):
+                continue  # a kill cut the line short, or a crash of the machine left other bytes in its place
             while "stage" in entry and by_step and next(reversed(by_step)) >= step:
                 by_step.popitem()
             by_step.setdefault(step, {}).update(entry)
         return [by_step[step] for step in sorted(by_step)]
+
+    def metrics_stamp(self) -> tuple[int, int]:
+        """Another value whenever `metrics.jsonl` is another file than before; much cheaper than reading it."""
+        path = self.folder / "metrics.jsonl"
+        if not path.exists():
+            return 0, 0
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size
 
     # -- observations ---------------------------------------------------------------------------------------------
 

@@ -170,9 +170,11 @@ class Training:
     def follow(self, show: Callable[[dict[str, Any]], None], poll: float = 0.3) -> int:
         """Call `show` with each new step's metrics until the run ends; returns its exit status."""
         seen = {entry["step"]: entry for entry in self.run_folder.metrics()}
+        stamp = None
         while True:
             code = self.process.poll()
-            for entry in self.run_folder.metrics():
+            before, stamp = stamp, self.run_folder.metrics_stamp()
+            for entry in self.run_folder.metrics() if stamp != before else ():
                 if seen.get(entry["step"]) != entry:
                     seen[entry["step"]] = entry
                     show(entry)

@@ -21,6 +21,18 @@ def test_metrics_are_one_entry_a_step_and_survive_a_torn_line(tmp_path):
     ]
 
 
+def test_lines_that_are_no_metrics_are_passed_over(tmp_path):
+    run = RunFolder(tmp_path)
+    assert run.metrics_stamp() == run.metrics_stamp()
+    before = run.metrics_stamp()
+    run.append_metrics(1, {"stage": "easy"})
+    assert run.metrics_stamp() != before
+    with (tmp_path / "metrics.jsonl").open("ab") as file:
+        file.write(b'null\n5\n[]\n{}\n{"step": null}\n\xff\xfe\n' + bytes(100) + b"\n")
+    run.append_metrics(2, {"stage": "easy"})
+    assert run.metrics() == [{"step": 1, "stage": "easy"}, {"step": 2, "stage": "easy"}]
+
+
 def test_a_repeated_step_leaves_nothing_of_the_killed_attempt(tmp_path):
     run = RunFolder(tmp_path)
     run.append_metrics(0, {"validation/held": 0.1})
