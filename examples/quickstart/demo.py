@@ -161,7 +161,7 @@ def summary(setting: Setting, control: str | None, began: float) -> None:
     print(f"{sum(e['tokens/generated'] for e in steps):,} tokens generated\n")
     evaluations = [read_evaluation(read_problems(setting.folder / f"{n}.parquet"), n) for n in ("before", "after")]
     found = gains(*evaluations)
-    Console(width=110).print(gain_table(found))
+    Console(width=120).print(gain_table(found))
     print(f"\nin all: {'no gain beyond noise, but a loss' if found[0].verdict == 'loss' else found[0].verdict}")
     print(f"picture: {plot_run(run)}")
     print(f"run: {run}   model after training: {setting.folder / 'trained'}   {time.monotonic() - began:.0f} s in all")
