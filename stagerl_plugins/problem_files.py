@@ -64,6 +64,9 @@ def check_rows(table: pa.Table) -> None:
             raise UserError(f"row {row}: prompt: expected a list of messages with role and content, got {prompt!r:.80}")
         if not isinstance(reward_model, dict) or reward_model.get("ground_truth") is None:
             raise UserError(f"row {row}: reward_model: has no ground_truth")
+    for row, extra in enumerate(table["extra_info"].to_pylist() if "extra_info" in table.column_names else []):
+        if not isinstance(extra, dict | None):
+            raise UserError(f"row {row}: extra_info: expected keys and values, got {extra!r:.80}")
 
 
 def write_table(table: pa.Table, path: Path) -> None:

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stagerl_plugins.config import parse_options
 from stagerl_plugins.plugins import Plugins, Registration, load_plugins
@@ -94,17 +94,17 @@ def _check_options(registration: Registration, options: Mapping[str, Any], plugi
         raise ContractError(f"{registration}: its options cannot be sent to another process: {error}") from error
     if arrived != (registration.name, parsed):
         raise ContractError(f"{registration}: its options change on the way to another process")
-    if _takes(registration, "no_such_option"):
+    if _takes(parsed, "no_such_option"):
         raise ContractError(f"{registration}: takes the unknown option 'no_such_option': forbid others")
     for key, field in registration.options.model_fields.items():
-        if field.annotation is not Any and _takes(registration, field.alias or key):
+        if field.annotation is not Any and _takes(parsed, field.alias or key):
             raise ContractError(f"{registration}: takes any object for the option '{key}': declare its type")
 
 
-def _takes(registration: Registration, key: str) -> bool:
-    """Whether a value that is of no type options may have is taken for `key`."""
+def _takes(options: BaseModel, key: str) -> bool:
+    """Whether a value that is of no type options may have is taken for `key`, beside these options."""
     try:
-        registration.options.model_validate({key: object()})
-    except ValidationError as error:
-        return all(complaint["loc"][:1] != (key,) for complaint in error.errors())
+        type(options).model_validate({**options.model_dump(by_alias=True), key: object()})
+    except ValidationError:
+        return False
     return True

@@ -169,8 +169,8 @@ class Training:
 
     def follow(self, show: Callable[[dict[str, Any]], None], poll: float = 0.3) -> int:
         """Call `show` with each new step's metrics until the run ends; returns its exit status."""
+        stamp = self.run_folder.metrics_stamp()
         seen = {entry["step"]: entry for entry in self.run_folder.metrics()}
-        stamp = None
         while True:
             code = self.process.poll()
             before, stamp = stamp, self.run_folder.metrics_stamp()

@@ -47,5 +47,5 @@ class StagedRewardManager(RewardManagerBase):
         )
         return {
             "reward_score": 0.0 if verdict.score is None else float(verdict.score),
-            "reward_extra_info": verdict_fields.pack(verdict, verdict_fields.validation_set(fields)),
+            "reward_extra_info": verdict_fields.pack(verdict, fields),
         }

@@ -20,10 +20,10 @@ def validation_set(row: Mapping[str, Any]) -> str:
     return str((row.get("extra_info") or {}).get("set") or row.get("data_source"))
 
 
-def pack(verdict: Verdict, validation_set: str) -> dict[str, str]:
-    """The extra fields of one judged response."""
+def pack(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, str]:
+    """The extra fields of one judged response to the problem in this row."""
     fields = [verdict.outcome.value, verdict.score, verdict.detail, dict(verdict.parts)]
-    return {VERDICT: json.dumps(fields), SET: validation_set}
+    return {VERDICT: json.dumps(fields), SET: validation_set(row)}
 
 
 def unpack(extra: Mapping[str, Any]) -> Verdict:

@@ -60,6 +60,8 @@ def check(config: DictConfig, settings: Config) -> None:
     Raises:
         UserError: One line with the key, its value and what to do.
     """
+    if OmegaConf.is_missing(config.actor_rollout_ref.rollout, "name"):
+        raise UserError("actor_rollout_ref.rollout.name: is missing: use vllm")
     for key, wanted, remedy in _REFUSED:
         value = OmegaConf.select(config, key)
         if value not in wanted:
@@ -70,13 +72,6 @@ def check(config: DictConfig, settings: Config) -> None:
             raise UserError(f"{key}={count}: must be a whole number, 1 or more")
     if not isinstance(config.trainer.default_local_dir, str):
         raise UserError(f"trainer.default_local_dir={config.trainer.default_local_dir}: must name a folder")
-    if OmegaConf.is_missing(config.actor_rollout_ref.rollout, "name"):
-        raise UserError("actor_rollout_ref.rollout.name: is missing: use vllm")
-    engine = config.actor_rollout_ref.rollout.name
-    if engine != "vllm":
-        raise UserError(
-            f"actor_rollout_ref.rollout.name={engine}: seeds and settings of single requests are vLLM's; use vllm"
-        )
     manager = OmegaConf.select(config, "actor_rollout_ref.rollout.agent.agent_loop_manager_class")
     if manager not in (None, AGENT_LOOP_MANAGER):
         raise UserError(
@@ -143,6 +138,7 @@ _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("trainer.v1.trainer_mode", ("stagerl_sync",), "any other trainer knows no stages; leave it at stagerl_sync"),
     ("custom_reward_function.path", (None,), "verl reads this no more; use reward.custom_reward_function.path"),
     ("reward_model.enable", (False, None), "verl reads this no more; make it a reward plugin"),
+    ("actor_rollout_ref.rollout.name", ("vllm",), "seeds and settings of single requests are vLLM's; use vllm"),
     ("algorithm.filter_groups.enable", (False, None), "use `stagerl.gates={zero_variance:{}}`, which refills exactly"),
     ("trainer.v1.sampler.custom_sampler.path", (None,), "the replay buffer asks our gates; make yours a gate plugin"),
     ("reward.reward_model.enable", (False,), "reward models are not supported; make it a reward plugin"),

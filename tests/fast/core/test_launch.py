@@ -75,7 +75,7 @@ def test_the_command_holds_verl_s_keys_and_ours(tmp_path):
         (STAGES + "sampler: {mopps: {target: .nan}}\n", [], "sampler.mopps.target"),
         (STAGES + "name: 2024-99-99\n", [], "holds a value that cannot be read: month must be in 1..12"),
         ("stages: &a {easy: *a}\n", [], "stages"),
-        ("stages: " + "[" * 1000, [], "is nested too deeply"),
+        ("stages: " + "[" * 3000, [], "is nested too deeply"),
         (STAGES, ["seed=true"], "seed: input should be a valid integer, got True"),
         (STAGES + "sampler: {mopps: {candidates: true}}\n", [], "mopps.candidates: input should be a valid integer"),
         (STAGES + "sampler: {mopps: {candidates: '16'}}\n", [], "mopps.candidates: input should be a valid integer"),

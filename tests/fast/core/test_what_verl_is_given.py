@@ -59,6 +59,7 @@ def test_files_must_be_named(tmp_path: Path, key: str, files: Any) -> None:
         ({"prompt": "left out"}, "has no column prompt"),
         ({"reward_model": {"style": "rule"}}, "row 0: reward_model: has no ground_truth"),
         ({"data_source": "left out"}, "has no column data_source"),
+        ({"extra_info": '{"set": "easy"}'}, "row 0: extra_info: expected keys and values, got '{"),
     ],
 )
 def test_rows_must_be_problems(tmp_path: Path, key: str, changes: dict[str, Any], message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from stagerl_plugins.hookspecs import hookimpl
 from stagerl_plugins.plugins import KINDS, Options, load_plugins
@@ -15,7 +15,7 @@ from stagerl_plugins.testing import ContractError, check_plugin, reward_checks
 from stagerl_plugins.types import Admission, Decision, Estimate, Move, Outcome, PromptRequest, Verdict
 
 
-def check(kind, factory, options=None):
+def check(kind, factory, options=None, given=None):
     def register_it(register):
         register("broken", factory, options)
 
@@ -24,7 +24,7 @@ def check(kind, factory, options=None):
     setattr(module, KINDS[kind], hookimpl(register_it))
     plugins = load_plugins()
     plugins.add(module, "broken-package", "1.0")
-    check_plugin(kind, "broken", plugins=plugins)
+    check_plugin(kind, "broken", given, plugins=plugins)
 
 
 class Draws(Sampler):
@@ -399,6 +399,22 @@ def test_options_that_take_unknown_keys_are_found():
 def test_options_that_take_anything_are_found():
     with pytest.raises(ContractError, match="'size': declare its type"):
         check("sampler", Draws, Untyped)
+
+
+class Together(Options):
+    low: float
+    high: float
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_order(cls, values):
+        if not {"low", "high"} <= values.keys():
+            raise ValueError("low and high belong together")
+        return values
+
+
+def test_options_that_are_looked_at_together_are_given_together():
+    check("sampler", Draws, Together, {"low": 0.1, "high": 0.9})
 
 
 def test_options_that_say_any_are_left_alone():
