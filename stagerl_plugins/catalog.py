@@ -1,4 +1,4 @@
-"""What `stagerl plugins` shows: every registered name with its kind, its package and its options."""
+"""What `stagerl plugins` shows: every registered name with its kind, its package and its options, then the watchers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from stagerl_plugins.plugins import Plugins
 
 
 def catalog(plugins: Plugins) -> list[dict[str, Any]]:
-    """A JSON value for each registered name, by kind and name.
+    """A JSON value for each registered name, by kind and name, and for each plugin that watches runs.
 
     Returns:
         `kind`, `name`, `distribution`, `version`, `summary` (the first line of the docstring), and `options`: for each
-        `name`, `type`, `required`, `default` (where it is not required) and `description`.
+        `name`, `type`, `required`, `default` (where it is not required) and `description`. A watcher is registered
+        under no name: its kind is `watcher`, its name that of its module or class, its summary the events it takes.
     """
-    return [
+    registered = [
         {
             "kind": kind,
             "name": name,
@@ -31,6 +32,18 @@ def catalog(plugins: Plugins) -> list[dict[str, Any]]:
         }
         for (kind, name), found in sorted(plugins.registrations.items())
     ]
+    watchers = [
+        {
+            "kind": "watcher",
+            "name": watcher.name,
+            "distribution": watcher.distribution,
+            "version": watcher.version,
+            "summary": f"Called at {', '.join(watcher.hooks)}.",
+            "options": [],
+        }
+        for watcher in plugins.watchers
+    ]
+    return registered + watchers
 
 
 def catalog_text(entries: Iterable[Mapping[str, Any]]) -> Group:

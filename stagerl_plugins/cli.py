@@ -223,7 +223,7 @@ def export(run: str, out: Path) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list instead of text.")
 def plugins(as_json: bool) -> None:
-    """List every registered plugin with its kind, package and options.
+    """List every registered plugin with its kind, package and options, and every plugin that watches runs.
 
     STAGERL_LOAD_PLUGINS (names of packages or entry points, by comma) limits what is loaded. A plugin that cannot be
     loaded is named on standard error and left out.

@@ -11,6 +11,8 @@ import yaml
 
 from stagerl_plugins.errors import UserError
 
+MOST_VALUES = 100_000  # of a file, with each alias written out
+
 
 class _Loader(yaml.SafeLoader):
     """A safe loader that takes 1e-6 for a number, as YAML 1.2 does, and no key twice."""
@@ -32,12 +34,24 @@ _Loader.add_implicit_resolver(
 
 
 def parse_yaml(text: str) -> Any:
-    """A YAML value, read safely. Raises yaml.YAMLError for anything else."""
+    """A YAML value, read safely. Raises yaml.YAMLError for anything else, and for aliases that blow it up."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)
+        if _written_out(value, {}) > MOST_VALUES:
+            raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values")
+        return value
     except (ValueError, KeyError, AttributeError, RecursionError) as error:  # 2024-99-99, an anchor inside itself
         shown = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise yaml.constructor.ConstructorError(None, None, f"holds a value that cannot be read: {shown}") from error
+
+
+def _written_out(value: Any, known: dict[int, int]) -> int:
+    """How many values there are when each alias is written out; `known` are the counts by identity."""
+    if id(value) not in known:
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+        known[id(value)] = 1  # should it hold itself
+        known[id(value)] += sum(_written_out(part, known) for part in parts)
+    return known[id(value)]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

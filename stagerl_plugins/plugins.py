@@ -29,8 +29,6 @@ KINDS = {
     "reward": "register_rewards",
     "sandbox": "register_sandboxes",
 }
-
-
 EVENTS = ("run_started", "stage_started", "step_ended", "checkpoint_saved", "run_ended")
 
 
@@ -67,12 +65,23 @@ class Registration:
         return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
 
 
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A plugin that implements event hooks, and where it came from."""
+
+    name: str
+    hooks: tuple[str, ...]
+    distribution: str
+    version: str
+
+
 @dataclass
 class Plugins:
     """All registered plugins, and pluggy's manager for the event hooks."""
 
     manager: pluggy.PluginManager
     registrations: dict[tuple[str, str], Registration] = field(default_factory=dict)
+    watchers: list[Watcher] = field(default_factory=list)
     distributions: dict[str, str] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
@@ -117,6 +126,8 @@ class Plugins:
                 raise
             raise PluginError(f"{where}: {_fault(error)}") from error
         self.distributions[distribution] = version
+        if watched := tuple(hook for hook in EVENTS if hasattr(plugin, hook)):
+            self.watchers.append(Watcher(_name_of(plugin), watched, distribution, version))
 
     def _registrar(self, kind: str, distribution: str, version: str) -> hookspecs.Register:
         def register(name: str, factory: Any, options: Any = None) -> None:

@@ -71,8 +71,13 @@ class Curriculum:
         """How often the run has gone back."""
         return self.tree.rollbacks
 
-    def decide(self, step: int) -> Decision:
-        """What the policies say before this step. Pure."""
+    def decide(self, step: int, *, can_go_back: bool = True) -> Decision:
+        """What the policies say before this step. Pure.
+
+        Args:
+            step: The step that is being prepared.
+            can_go_back: Whether the end of the previous stage is still there; otherwise a wish to go back is not heard.
+        """
         if not self.visits:
             return Decision(Move.STAY, "the run begins")
         if self.config.max_steps is not None and step > self.config.max_steps:
@@ -84,7 +89,7 @@ class Curriculum:
         decisions: list[Decision] = [self.tree.ask(path, "decide", Decision, context) for path in paths]
         if step - self.stage_began_at >= self.settings.max_steps:
             decisions.append(Decision(Move.ADVANCE, f"the stage's bound of {self.settings.max_steps} steps is reached"))
-        allowed = [decision for decision in decisions if self._allowed(decision.move, step)]
+        allowed = [d for d in decisions if self._allowed(d.move, step) and (can_go_back or d.move is not Move.BACK)]
         return min(allowed, key=lambda d: PRECEDENCE.index(d.move), default=Decision(Move.STAY))
 
     def _allowed(self, move: Move, step: int) -> bool:

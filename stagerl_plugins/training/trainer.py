@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,16 +45,19 @@ class StagedTrainer(StagedRun):
             self.run_folder.append_metrics(self.global_steps - 1, step_metrics.of_validation(self._validation))
         if self.curriculum.visits:  # resumed: the worker knows nothing of stages
             self._apply_stage()
+        if (stage := self.curriculum.previous_stage) and not self._way_back():
+            logger.warning("no checkpoint of the end of stage '%s' is kept: the run cannot go back to it", stage)
 
     def on_step_begin(self) -> None:
         super().on_step_begin()
         self._began, self._validation, self._transition = time.perf_counter(), {}, None
         step = self.global_steps
-        decision = self.curriculum.decide(step)
+        way_back = self._way_back()
+        decision = self.curriculum.decide(step, can_go_back=way_back is not None)
         if not self.curriculum.visits:
             self._began_stage(self.curriculum.start(step))
-        elif decision.move is Move.BACK:
-            self._go_back(decision)
+        elif decision.move is Move.BACK and way_back:
+            self._go_back(decision, *way_back)
         elif decision.move is not Move.STAY:
             self._leave_stage(decision)
         self.curriculum.begin_step(step)
@@ -71,19 +75,19 @@ class StagedTrainer(StagedRun):
         self.checkpoints.keep(step - 1, left)
         self._began_stage(self.curriculum.advance(step, decision))
 
-    def _go_back(self, decision: Decision) -> None:
-        """Weights, optimizer and curriculum return to the end of the stage before."""
+    def _way_back(self) -> tuple[Path, int] | None:
+        """Folder and step of the checkpoint at the end of the previous stage, if there is one."""
         stage = self.curriculum.previous_stage
-        kept = self.checkpoints.kept(stage) if stage is not None else None
-        if kept is None:
-            logger.warning("cannot go back: no checkpoint of the end of stage '%s' is kept", stage)
-            return
-        folder, at = kept
+        return self.checkpoints.kept(stage) if stage else None
+
+    def _go_back(self, decision: Decision, folder: Path, at: int) -> None:
+        """Weights, optimizer and curriculum return to the end of the stage before: a checkpoint of step `at`."""
         with self._as_of_step_before(), self._replicas_asleep():
             self.actor_rollout_wg.load_checkpoint(local_path=str(folder / "actor"), del_local_after_load=False)
             if self.use_critic:
                 self.critic_wg.load_checkpoint(local_path=str(folder / str(Role.Critic)), del_local_after_load=False)
         state = load_state(folder / STATE)["curriculum"]
+        stage = self.curriculum.previous_stage
         logger.info("going back to the end of stage '%s' (step %d): %s", stage, at, decision.reason)
         self._began_stage(self.curriculum.go_back(self.global_steps, decision, state))
 

@@ -6,9 +6,9 @@ import pytest
 from stagerl_plugins.config import parse
 from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import PluginError, UserError
-from stagerl_plugins.plugins import Options, load_plugins
+from stagerl_plugins.plugins import Options, Registration, load_plugins
 from stagerl_plugins.problems import Problems
-from stagerl_plugins.protocols import Sampler
+from stagerl_plugins.protocols import Sampler, StagePolicy
 from stagerl_plugins.types import Decision, Group, Move, Outcome, PromptRequest, Rollout, StepRecord, Verdict
 
 PLUGINS = load_plugins()
@@ -145,6 +145,29 @@ def test_going_back_restores_the_stage_s_end_with_fresh_random_numbers():
     one.begin_step(5)
     assert [one.problems.ids[r.index] for r in one.draw(6)] != first_try
     assert one._allowed(Move.BACK, 6) is False  # in the first stage there is nothing to go back to
+
+
+class Retreat(StagePolicy):
+    """Wants to go back, always."""
+
+    def decide(self, context):
+        return Decision(Move.BACK, "worse")
+
+
+def test_where_the_run_cannot_go_back_others_are_heard():
+    """With the checkpoint gone, a guard that asks for it forever must not keep a stage from its end."""
+    plugins = load_plugins()
+    plugins.registrations["stage_policy", "retreat"] = Registration(
+        "stage_policy", "retreat", lambda options, setup: Retreat(), Options, "here", "0"
+    )
+    raw = {"guards": "retreat", "stages": {"one": {"max_steps": 1}, "two": {"max_steps": 2}}}
+    one = Curriculum(parse(raw, plugins), problems(), plugins)
+    run_step(one, 1)
+    run_step(one, 2)
+    assert one.decide(3).move is Move.BACK
+    assert one.decide(3, can_go_back=False).move is Move.STAY
+    run_step(one, 3)
+    assert one.decide(4, can_go_back=False).move is Move.ADVANCE
 
 
 def test_the_bound_of_the_run_stops_it():

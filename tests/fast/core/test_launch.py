@@ -54,6 +54,10 @@ def test_the_command_holds_verl_s_keys_and_ours(tmp_path):
     assert launch.shown().startswith("VERL_PLATFORM=cpu")
 
 
+# 9 values, each nine times the one before: 387 million when written out
+LAUGHS = "verl:\n  a: &a0 [x]\n" + "".join(f"  b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+
+
 @pytest.mark.parametrize(
     ("text", "assignments", "line"),
     [
@@ -76,6 +80,7 @@ def test_the_command_holds_verl_s_keys_and_ours(tmp_path):
         (STAGES + "name: 2024-99-99\n", [], "holds a value that cannot be read: month must be in 1..12"),
         ("stages: &a {easy: *a}\n", [], "stages"),
         ("stages: " + "[" * 3000, [], "is nested too deeply"),
+        (LAUGHS, [], "its aliases stand for more than 100,000 values"),
         (STAGES, ["seed=true"], "seed: input should be a valid integer, got True"),
         (STAGES + "sampler: {mopps: {candidates: true}}\n", [], "mopps.candidates: input should be a valid integer"),
         (STAGES + "sampler: {mopps: {candidates: '16'}}\n", [], "mopps.candidates: input should be a valid integer"),

@@ -3,6 +3,7 @@
 import sys
 
 from stagerl_plugins import RunInfo
+from stagerl_plugins.catalog import catalog
 
 WATCHER = """
 seen = []
@@ -61,3 +62,18 @@ def test_a_plugin_takes_just_the_arguments_that_it_names(site):
     *watchers, reports = emit(site, ECONOMICAL)
     assert watchers == [["test began", "test ended: done"]] * 2
     assert reports == []
+
+
+def test_who_watches_is_listed_with_the_events_that_it_takes(site):
+    site.install("acme", WATCHER, version="2.1")
+    site.install("quiet", "")
+    assert catalog(site.load("acme,quiet")) == [
+        {
+            "kind": "watcher",
+            "name": "acme",
+            "distribution": "acme",
+            "version": "2.1",
+            "summary": "Called at run_started, run_ended.",
+            "options": [],
+        }
+    ]
