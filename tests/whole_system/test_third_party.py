@@ -199,7 +199,8 @@ def test_hook_run_ended(run):
 def test_the_command_lists_the_package_alone():
     done = subprocess.run([BIN / "stagerl", "plugins", "--json"], check=True, capture_output=True, text=True)
     assert {(p["kind"], p["distribution"], p["version"]) for p in json.loads(done.stdout)} == {
-        (kind, NAME, "0.1.0") for kind in ("difficulty_metric", "gate", "reward", "sampler", "sandbox", "stage_policy")
+        (kind, NAME, "0.1.0")
+        for kind in ("difficulty_metric", "gate", "reward", "sampler", "sandbox", "stage_policy", "watcher")
     }
 
 
