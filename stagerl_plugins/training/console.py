@@ -121,7 +121,7 @@ def show_plan(launch: Launch) -> tuple[Table, Table, str]:
 
 def _table(plan: Plan) -> Table:
     table = Table(title="stage plan", box=None, title_justify="left", header_style="bold")
-    for heading in ("stage", "problems", "steps <=", "ends by", "prompts", "n", "budget", "tokens <="):
+    for heading in ("stage", "problems", "steps <=", "ends by", "prompts", "n", "budget", "tokens/step <="):
         table.add_column(heading, justify="left" if heading in ("stage", "ends by") else "right", overflow="fold")
     for stage in plan.stages:
         numbers = (stage.prompts, stage.group_size, stage.response_budget)
@@ -154,8 +154,10 @@ def _summary(plan: Plan) -> str:
     if plan.parameters is None or plan.memory_gib is None:
         memory = "memory: unknown, the model is no folder with safetensors weights"
     else:
+        gib = plan.memory_gib
+        size = f"{gib:,.1f} GiB" if gib >= 1 else f"{gib * 1024:,.0f} MiB"
         memory = (
-            f"memory: about {plan.memory_gib:.1f} GiB over all devices for weights, gradients, optimizer and engine of "
+            f"memory: about {size} over all devices for weights, gradients, optimizer and engine of "
             f"{plan.parameters / 1e6:,.1f} million parameters; activations and the engine's cache come on top"
         )
     short = [f"; stage {s.name} has fewer problems than a batch" for s in plan.stages if s.problems < s.prompts]

@@ -15,7 +15,7 @@ from typing import Any
 
 from stagerl_plugins.config import Config, on_plugin_error, parse
 from stagerl_plugins.config_files import flatten, override, read_yaml
-from stagerl_plugins.errors import UserError
+from stagerl_plugins.errors import UserError, nearest
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.run_folder import RunFolder
 from stagerl_plugins.training.checkpoints import Checkpoints
@@ -59,6 +59,7 @@ def prepare(path: Path, assignments: Sequence[str] = (), accept: Sequence[str] =
     """
     raw = read_yaml(path)
     for assignment in assignments:
+        _check_stage(raw, assignment)
         override(raw, assignment)
     if accept:
         known = raw.get("accept_changes")
@@ -72,6 +73,14 @@ def prepare(path: Path, assignments: Sequence[str] = (), accept: Sequence[str] =
     folder = (Path("runs") / config.name).absolute()
     environment = dict(CPU_ENVIRONMENT) if config.device == "cpu" else {}
     return Launch(config, plugins, folder, _overrides(raw, config), environment)
+
+
+def _check_stage(raw: Mapping[str, Any], assignment: str) -> None:
+    """A key below a stage that is not there is a misspelt one: a new stage is given whole, as `stages.NAME={…}`."""
+    head, *below = assignment.partition("=")[0].split(".")
+    stages = raw.get("stages")
+    if head == "stages" and len(below) > 1 and isinstance(stages, Mapping) and below[0] not in stages:
+        raise UserError(f"stages.{below[0]}: there is no such stage: {nearest(below[0], map(str, stages))}")
 
 
 def _overrides(raw: Mapping[str, Any], config: Config) -> list[str]:

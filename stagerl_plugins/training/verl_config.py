@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from stagerl_plugins.config import Config, on_plugin_error, parse
 from stagerl_plugins.curriculum.curriculum import Curriculum
-from stagerl_plugins.errors import UserError
+from stagerl_plugins.errors import UserError, nearest
 from stagerl_plugins.model_path import check_model_path
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.problem_files import check_rows
@@ -243,6 +243,7 @@ def check_all(config: DictConfig) -> tuple[DictConfig, Config, Plugins]:
     adopted = copy.deepcopy(config)
     settings, plugins = adopt(adopted)
     check_model(adopted)
+    _check_names(adopted)
     try:
         check_rewards(settings.rewards, plugins)
     except UserError as error:
@@ -252,6 +253,21 @@ def check_all(config: DictConfig) -> tuple[DictConfig, Config, Plugins]:
     except (AssertionError, ValueError, HydraException) as error:
         raise UserError(f"verl refuses the configuration: {' '.join(str(error).split())}") from error
     return adopted, settings, plugins
+
+
+def _check_names(config: DictConfig) -> None:
+    """What verl looks up only when everything is running."""
+    from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY, POLICY_LOSS_REGISTRY
+
+    if OmegaConf.select(config, "actor_rollout_ref.model.external_lib"):
+        return  # imported later, by the workers: it may register more
+    for key, known in (
+        ("algorithm.adv_estimator", ADV_ESTIMATOR_REGISTRY),
+        ("actor_rollout_ref.actor.policy_loss.loss_mode", POLICY_LOSS_REGISTRY),
+    ):
+        name = OmegaConf.select(config, key)
+        if name not in known:
+            raise UserError(f"{key}={name}: verl has none of this name: {nearest(str(name), known)}")
 
 
 def needs_kl_loss(config: DictConfig, settings: Config) -> bool:

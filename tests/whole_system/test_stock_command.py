@@ -40,6 +40,7 @@ def test_a_stock_verl_command_trains_in_two_stages(tmp_path, files):
         ("++stagerl.stages.easy.levels=[esay]", "the problems have no level 'esay': did you mean 'easy'?"),
         ("data.train_files=/nowhere.parquet", "data.train_files: no such file: /nowhere.parquet"),
         ("++stagerl.stages.hard.until.plateau.windw=9", "until.plateau.windw: unknown key; did you mean 'window'?"),
+        ("algorithm.adv_estimator=grop", "adv_estimator=grop: verl has none of this name: did you mean 'grpo'?"),
     ],
 )
 def test_a_mistake_is_one_line_before_ray_is_started(tmp_path, files, override, line):

@@ -68,6 +68,7 @@ LAUGHS = "verl:\n  a: &a0 [x]\n" + "".join(f"  b{n}: &a{n} [{', '.join([f'*a{n -
         (STAGES + "gates: {zero_variance: {min_sdt: 1}}\n", [], "gates.zero_variance.min_sdt: unknown key"),
         (STAGES, ["stages.easy.max_steps=many"], "stages.easy.max_steps"),
         (STAGES, ["stages.easy"], "expected key=value"),
+        (STAGES, ["stages.esay.max_steps=3"], "stages.esay: there is no such stage: did you mean 'easy'?"),
         (STAGES, ["seed.deep=1"], "seed"),
         (STAGES + "name: 'a b'\n", [], "name: a run's name has letters, digits, _ . and -"),
         (STAGES + "name: ..\n", [], "name: a run's name has letters"),
