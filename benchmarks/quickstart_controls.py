@@ -62,7 +62,7 @@ def read_demo(setting: str, seed: int) -> dict[str, Any] | None:
 
 def rounded(interval: Any) -> list[float]:
     """Mean, low and high."""
-    return [round(value, 4) for value in astuple(interval)]
+    return [round(value, 6) for value in astuple(interval)]  # tables round once more
 
 
 def main() -> None:
