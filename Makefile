@@ -10,7 +10,7 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-whole-system test-faults lint types docs benchmarks clean
+.PHONY: help venv demo test test-fast test-processes test-whole-system test-faults lint types docs benchmarks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,14 +33,17 @@ lint: venv ## Check style and format
 types: venv ## Check types
 	$(BIN)/mypy
 
-test-fast: venv ## Unit and property tests, about a minute
+test-fast: venv ## Unit and property tests, less than a minute
 	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile tests/fast -m "not faults"
+
+test-processes: venv ## Tests that start, kill and wait for processes of ours
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile tests/processes
 
 # two files at a time: each of them has one run at a time, and both together need less than 15 GB
 test-whole-system: venv ## Tests with real verl, Ray and vLLM
 	$(BIN)/pytest -q -x -n 2 --dist loadfile --durations=30 tests/whole_system -m "not faults and not service"
 
-test: lint types test-fast test-whole-system ## All of the above: what must pass before anything lands
+test: lint types test-fast test-processes test-whole-system ## All of the above: what must pass before anything lands
 
 test-faults: venv ## The long kill matrix
 	$(BIN)/pytest -q tests -m faults
