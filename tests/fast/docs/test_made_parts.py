@@ -66,6 +66,7 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     pages = {path.stem for path in tmp_path.glob("*.html")} - {"404"}
     assert pages == {path.stem for path in DOCS.glob("*.md")}
+    assert not [path for path in tmp_path.rglob("*.py*") if path.is_file()]
     fetched = re.compile(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)="https?://""")
     for path in tmp_path.glob("*.html"):
         assert not fetched.search(path.read_text()), f"{path.name} fetches something from elsewhere"
