@@ -41,7 +41,7 @@ test-processes: venv ## Tests that start, kill and wait for processes of ours
 
 # two files at a time: each of them has one run at a time, and both together need less than 15 GB
 test-whole-system: venv ## Tests with real verl, Ray and vLLM
-	$(BIN)/pytest -q -x -n 2 --dist loadfile --durations=30 tests/whole_system -m "not faults and not service"
+	$(BIN)/pytest -q -x -n 2 --dist loadfile --no-loadscope-reorder --durations=30 tests/whole_system -m "not faults and not service"
 
 test: lint types test-fast test-processes test-whole-system ## All of the above: what must pass before anything lands
 
