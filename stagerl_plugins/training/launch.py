@@ -58,8 +58,10 @@ def prepare(path: Path, assignments: Sequence[str] = (), accept: Sequence[str] =
         UserError: Anything about it is wrong.
     """
     raw = read_yaml(path)
+    has_stages = bool(raw.get("stages"))  # else all of them come as overrides
     for assignment in assignments:
-        _check_stage(raw, assignment)
+        if has_stages:
+            _check_stage(raw, assignment)
         override(raw, assignment)
     if accept:
         known = raw.get("accept_changes")

@@ -41,6 +41,11 @@ def write(tmp_path, text):
 STAGES = "stages:\n  easy: {max_steps: 2}\n"
 
 
+def test_stages_may_all_be_given_beside_a_file_that_has_none(tmp_path):
+    launch = prepare(write(tmp_path, "seed: 1\n"), ["stages.easy.max_steps=1", "stages.hard.max_steps=2"])
+    assert {name: stage.max_steps for name, stage in launch.config.stages.items()} == {"easy": 1, "hard": 2}
+
+
 def test_the_command_holds_verl_s_keys_and_ours(tmp_path):
     path = write(
         tmp_path, STAGES + "device: cpu\nverl:\n  data.train_batch_size: 8\n  actor_rollout_ref.actor.optim.lr: 1e-6\n"
