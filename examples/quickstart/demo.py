@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -80,6 +81,10 @@ def stagerl(*words: str) -> None:
     try:
         code = process.wait()
     except KeyboardInterrupt:  # Ctrl-C reaches the command too: it ends its processes and says where it goes on
+        process.wait()
+        raise
+    except SystemExit:  # SIGTERM reaches us alone
+        process.terminate()
         process.wait()
         raise
     if code == 130:
@@ -209,6 +214,7 @@ def main() -> None:
     parser.add_argument("--control", choices=CONTROLS, help="train without the curriculum, or with random rewards")
     parser.add_argument("--seed", type=int, default=0, help="of training")
     parser.add_argument("--tokens", type=int, help="tokens to generate in training, instead of the file's")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         run(parser.parse_args())
     except (UserError, PluginError) as error:
