@@ -1,0 +1,77 @@
+"""The life of a forked process that runs one program as `python solution.py` would."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import os
+import random
+import sys
+import threading
+import traceback
+from types import ModuleType
+from typing import NoReturn
+
+
+def run(text: str, folder: str) -> NoReturn:
+    """Run a program with standard streams 0 to 2 and end this process with its exit status.
+
+    Args:
+        text: The program.
+        folder: Its working directory, and the first place of its imports.
+    """
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(PATH="/usr/bin:/bin", HOME=folder, LANG="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.argv = ["solution.py"]
+    sys.path.insert(0, folder)
+    random.seed()
+    main = ModuleType("__main__")
+    sys.modules["__main__"] = main
+    gc.enable()
+    os._exit(_end(_exit_status(text, main)))
+
+
+def _exit_status(text: str, main: ModuleType) -> int:
+    try:
+        exec(compile(text, "solution.py", "exec", dont_inherit=True), main.__dict__)  # noqa: S102  what we are for
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return int(end.code or 0) & 0xFF
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:  # noqa: BLE001  as the interpreter does it
+        _print_error()
+        return 1
+    return 0
+
+
+def _print_error() -> None:
+    kind, error, place = sys.exc_info()
+    if place is not None:
+        place = place.tb_next  # without this file
+    try:
+        traceback.print_exception(kind, error, place)
+    except BaseException:  # noqa: BLE001  an exception whose text raises
+        os.write(2, b"the program ended with an error that cannot be shown\n")
+
+
+def _end(status: int) -> int:
+    """What the interpreter does at its end: wait for threads, call what was registered, write out what is buffered."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    except BaseException:  # noqa: BLE001
+        status = status or 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if isinstance(stream, io.TextIOBase):
+                stream.flush()
+        except BaseException:  # noqa: BLE001
+            status = status or 120
+    return status
