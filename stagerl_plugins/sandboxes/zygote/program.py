@@ -34,7 +34,7 @@ def run(text: str, folder: str) -> NoReturn:
     main = ModuleType("__main__")
     sys.modules["__main__"] = main
     gc.enable()
-    os._exit(_end(_exit_status(text, main)))
+    os._exit(_end(_exit_status(text, main), main))
 
 
 def _exit_status(text: str, main: ModuleType) -> int:
@@ -61,17 +61,18 @@ def _print_error() -> None:
         os.write(2, b"the program ended with an error that cannot be shown\n")
 
 
-def _end(status: int) -> int:
+def _end(status: int, main: ModuleType) -> int:
     """What the interpreter does at its end: wait for threads, call what was registered, write out what is buffered."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+        main.__dict__.clear()  # files that it left open are closed
     except BaseException:  # noqa: BLE001
         status = status or 1
-    for stream in (sys.stdout, sys.stderr):
+    streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
+    for stream in [stream for stream in streams if isinstance(stream, io.TextIOBase)]:
         try:
-            if isinstance(stream, io.TextIOBase):
-                stream.flush()
+            stream.flush()
         except BaseException:  # noqa: BLE001
             status = status or 120
     return status
