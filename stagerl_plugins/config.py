@@ -98,7 +98,10 @@ class Judging(Model):
     seconds: float = Field(30.0, gt=0, description="Time limit for one verdict; beyond it, it is not_judged.")
     processes: int = Field(1, ge=1, description="Verdict processes in each of verl's reward workers.")
     rollout_seconds: float = Field(
-        3600.0, gt=0, description="A step's rollouts that take longer than this in all are given up as not_judged."
+        3600.0,
+        gt=0,
+        description="A step's rollouts that take longer than this in all are given up as not_judged; "
+        "a validation that does ends the run, which goes on from its last checkpoint.",
     )
 
 
@@ -108,7 +111,7 @@ class Config(Model):
     name: str = Field("stagerl", description="The run's name: it writes to `runs/NAME`.")
     seed: int = Field(0, ge=0, description="Seeds draws, rollouts and everything else that is ours.")
     device: Literal["cpu"] | None = Field(None, description="`cpu` asks for the CPU platform.")
-    max_steps: int | None = Field(None, ge=1, description="Bound of the whole run; the sum of the stages' if left out.")
+    max_steps: int | None = Field(None, ge=1, description="Bound of the whole run; the stages' alone if left out.")
     stages: dict[str, Stage] = Field(min_length=1, description="The stages, in their order.")
     sampler: PluginSpec = Field(default={"uniform": {}}, description="Chooses the problems of a step.")
     gates: PluginSpec = Field(default={}, description="Gates that a finished group must all pass, in their order.")
@@ -150,9 +153,14 @@ class Config(Model):
 
     @property
     def planned_steps(self) -> int:
-        """Steps the run takes if no policy ends a stage early."""
+        """Steps the run takes if no policy ends a stage early or goes back."""
         total = sum(stage.max_steps for stage in self.stages.values())
         return total if self.max_steps is None else min(total, self.max_steps)
+
+    @property
+    def most_steps(self) -> int:
+        """No run is longer, however often it goes back: from where it is then, it has a plan's steps at most."""
+        return self.planned_steps * (1 + self.back.limit) if self.max_steps is None else self.max_steps
 
 
 def on_plugin_error(raw: Mapping[str, Any]) -> str:

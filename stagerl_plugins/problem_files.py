@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +84,7 @@ def _with_verl_columns(table: pa.Table, text: str, path: Path) -> pa.Table:
     for row, (problem, answer) in enumerate(zip(problems, answers, strict=True)):
         if problem is None or answer is None:
             raise UserError(f"{path}: row {row} has no {text if problem is None else 'answer'}")
-    truths = [str(answer).rsplit("####")[-1].strip() for answer in answers]
+    truths = [_truth(answer) for answer in answers]
     made: dict[str, list[Any]] = {
         "data_source": ["math"] * len(table),
         "prompt": [[{"role": "user", "content": f"{problem}\n{INSTRUCTION}"}] for problem in problems],
@@ -93,6 +95,15 @@ def _with_verl_columns(table: pa.Table, text: str, path: Path) -> pa.Table:
         if name not in table.column_names:
             table = _set(table, name, values)
     return table
+
+
+def _truth(answer: Any) -> str | list[str]:
+    """An answer as a ground truth: of several right ones each, a number without exponent, text without GSM8K's way."""
+    if isinstance(answer, list):
+        return [str(_truth(one)) for one in answer]
+    if isinstance(answer, float) and math.isfinite(answer):
+        return format(Decimal(str(answer)), "f")
+    return str(answer).rsplit("####")[-1].strip()
 
 
 def _set(table: pa.Table, name: str, values: list[Any]) -> pa.Table:

@@ -38,7 +38,7 @@ class Verdict:
         parts: Rewards that the score was made of, each kept as a metric of its own.
 
     Raises:
-        ValueError: The score is missing, present where it must not be, or not finite.
+        ValueError: The outcome is none, or the score is missing, present where it must not be, or not finite.
     """
 
     outcome: Outcome
@@ -47,6 +47,7 @@ class Verdict:
     parts: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "outcome", Outcome(self.outcome))
         if (self.outcome is Outcome.NOT_JUDGED) != (self.score is None):
             raise ValueError(f"a verdict has no score if and only if it is not_judged: {self.outcome}, {self.score!r}")
         if self.score is not None and not math.isfinite(self.score):
@@ -148,11 +149,18 @@ PRECEDENCE = (Move.STOP, Move.BACK, Move.ADVANCE, Move.STAY)  # of several decis
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A stage policy's answer, with the numbers it rests on."""
+    """A stage policy's answer, with the numbers it rests on.
+
+    Raises:
+        ValueError: The move is none.
+    """
 
     move: Move
     reason: str = ""
     evidence: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "move", Move(self.move))  # text is taken, and what is no move is the plugin's error
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,3 +44,11 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_all(folder: Path) -> None:
+    """Have the kernel write a folder and all that is in it to the disk."""
+    for path, _, files in os.walk(folder):
+        for name in files:
+            sync(Path(path, name))
+        sync(Path(path))

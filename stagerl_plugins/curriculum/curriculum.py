@@ -56,6 +56,7 @@ class Curriculum:
         self.mix = self._new_mix()
         self._drawn = np.zeros(len(problems), bool)
         self._batch: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
         self._starved: Counter[str] = Counter()
         self._rejections: Counter[str] = Counter()
 
@@ -166,13 +167,18 @@ class Curriculum:
         """Forget what was drawn in the step before."""
         self.step = step
         self._drawn[:] = False
-        for counts in (self._batch, self._starved, self._rejections):
+        for counts in (self._batch, self._asked, self._starved, self._rejections):
             counts.clear()
 
-    def draw(self, count: int) -> list[PromptRequest]:
+    def draw(self, count: int, *, last: bool = False) -> list[PromptRequest]:
         """At most `count` problems for this step's batch, none of them drawn before in it.
 
         With a mix, each domain is asked for its part; what a domain lacks the others give, and it is owed to it.
+
+        Args:
+            count: Problems to draw.
+            last: No refill follows: a domain most of whose groups were rejected in this step then leaves its part to
+                the others, as the batch comes before the mix.
 
         Raises:
             PluginError: The sampler raised, or returned what it may not.
@@ -180,9 +186,11 @@ class Curriculum:
         if self.mix is None:
             return self._ask(None, count)
         requests: list[PromptRequest] = []
-        for domain, wanted in self.mix.split(count, self._batch).items():
-            given = self._ask(domain, wanted)
-            self._starved[domain] += wanted - len(given)
+        wanted = self.mix.split(count, self._batch)
+        rejected = [domain for domain, asked in self._asked.items() if self._batch[domain] < asked / 2] if last else []
+        for domain, part in self.mix.split(count, self._batch, without=rejected).items():
+            given = self._ask(domain, part)
+            self._starved[domain] += max(0, wanted[domain] - len(given))
             requests += given
         for domain in sorted(self.mix.shares, key=lambda d: self._starved[d]):
             requests += self._ask(domain, count - len(requests))
@@ -201,7 +209,8 @@ class Curriculum:
             raise PluginError(f"{self.tree.nodes['sampler'].registration}: {fault}")
         for request in requests:
             self._drawn[request.index] = True
-            self._batch[str(self.problems.domains[request.index])] += 1
+            for counts in (self._batch, self._asked):
+                counts[str(self.problems.domains[request.index])] += 1
         return requests
 
     def admit(self, group: Group) -> Admission:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 class Mix:
@@ -10,7 +10,8 @@ class Mix:
 
     A batch of N gets whole numbers of prompts, so a ratio such as 2.1 : 1 cannot hold in one batch. What a domain got
     too little of is owed to it and repaid in later batches, so that the long-run ratio is exact; a debt never exceeds
-    one batch.
+    one batch. While it is repaid each domain keeps half of its share, so that one whose groups are all rejected does
+    not take the whole batch with it.
 
     Args:
         ratio: Positive weight of each domain, on any scale.
@@ -21,10 +22,21 @@ class Mix:
         self.shares = {domain: weight / total for domain, weight in ratio.items()}
         self.owed = dict.fromkeys(ratio, 0.0)
 
-    def split(self, count: int, batch: Mapping[str, int]) -> dict[str, int]:
-        """How many of the next `count` prompts come from each domain, given what the batch already holds."""
+    def split(self, count: int, batch: Mapping[str, int], without: Collection[str] = ()) -> dict[str, int]:
+        """How many of the next `count` prompts come from each domain.
+
+        Args:
+            count: Prompts to split.
+            batch: What the batch already holds of each domain.
+            without: Domains that get none, unless these are all.
+        """
         size = sum(batch.values()) + count
-        lacking = {d: share * size + self.owed[d] - batch.get(d, 0) for d, share in self.shares.items()}
+        repaid = min([1.0, *(share * size / 2 / -self.owed[d] for d, share in self.shares.items() if self.owed[d] < 0)])
+        lacking = {
+            domain: share * size + repaid * self.owed[domain] - batch.get(domain, 0)
+            for domain, share in self.shares.items()
+            if domain not in without or self.shares.keys() <= set(without)
+        }
         parts = dict.fromkeys(self.shares, 0)
         for _ in range(count):
             domain = max(lacking, key=lambda d: lacking[d])  # ties: the one named first

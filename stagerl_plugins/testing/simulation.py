@@ -110,8 +110,9 @@ class SimulatedRun:
     def _generate(self, step: int) -> StepRecord:
         groups: list[tuple[Group, Admission]] = []
         missing = BATCH_SIZE
-        for _ in range(1 + self.config.refill.attempts):
-            for request in self.curriculum.draw(missing):
+        attempts = self.config.refill.attempts
+        for attempt in range(1 + attempts):
+            for request in self.curriculum.draw(missing, last=attempt == attempts):
                 group = self.group(step, request.index, request.n or GROUP_SIZE)
                 admission = self.curriculum.admit(group)
                 groups.append((group, admission))

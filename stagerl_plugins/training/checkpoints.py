@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stagerl_plugins.curriculum.state import has_state, load_state, save_state
-from stagerl_plugins.whole_files import beside, replacing, write_json
+from stagerl_plugins.whole_files import beside, replacing, sync_all, write_json
 
 TRACKER = "latest_checkpointed_iteration.txt"
 COMPLETE = "complete.json"
@@ -68,15 +68,16 @@ class Checkpoints:
         return load_state(self.path(step) / STATE)
 
     def complete(self, step: int) -> None:
-        """Mark a checkpoint as whole. Everything else is written before."""
+        """Mark a checkpoint as whole. Everything else is written before, and lies on the disk."""
+        sync_all(self.path(step))
         write_json(self.path(step) / COMPLETE, {"step": step})
 
     def keep(self, step: int, stage: str) -> None:
-        """Keep a checkpoint for going back to the end of `stage`, by hard links; an earlier one is let go."""
+        """Keep a checkpoint for going back to the end of `stage`, by hard links if it can; an earlier one is let go."""
         target = self.folder / KEPT / stage
         fresh = beside(target, "new")
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(self.path(step), fresh, copy_function=os.link)
+        shutil.copytree(self.path(step), fresh, copy_function=_link)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
 
@@ -86,3 +87,10 @@ class Checkpoints:
         if not (target / COMPLETE).is_file():
             return None
         return target, int(json.loads((target / COMPLETE).read_text(encoding="utf-8"))["step"])
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # some file systems have no links
+        shutil.copy2(source, target)

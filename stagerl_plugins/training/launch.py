@@ -72,6 +72,8 @@ def prepare(path: Path, assignments: Sequence[str] = (), accept: Sequence[str] =
         config = parse(raw, plugins)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    if "trainer.default_local_dir" in flatten(config.verl):
+        raise UserError(f"{path}: verl.trainer.default_local_dir: a run writes to runs/NAME; change its name instead")
     folder = (Path("runs") / config.name).absolute()
     environment = dict(CPU_ENVIRONMENT) if config.device == "cpu" else {}
     return Launch(config, plugins, folder, _overrides(raw, config), environment)
@@ -133,7 +135,8 @@ def _quoted(text: str) -> str:
     )
     if bare:
         return text
-    escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'")
+    literal = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # no interpolation of OmegaConf's
+    escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", literal).replace("'", "\\'")
     return f"'{escaped}'"
 
 

@@ -59,13 +59,16 @@ class GatedReplayBuffer(ReplayBuffer):
 
         Raises:
             NothingToTrain: Every group was rejected, and the bound on refills is reached.
+            TimeoutError: A validation is not done in the time that a step's rollouts may take.
         """
+        deadline = time.monotonic() + self.trainer.settings.judging.rollout_seconds
         if partition_id == "val":
+            self._wait_for_validation(batch_size, deadline)
             validation: tuple[KVBatchMeta, dict[str, float]] = super().sample(global_steps, partition_id, batch_size)
             return validation
         book, refill = self.trainer.book, self.trainer.settings.refill
         while True:
-            self._wait(partition_id)
+            self._wait(partition_id, deadline)
             for entry in book.open:
                 self._finish(entry, partition_id)
             missing = batch_size - len(book.admitted)
@@ -77,9 +80,22 @@ class GatedReplayBuffer(ReplayBuffer):
         self.trainer.on_groups_finished()
         return self._take(partition_id, batch_size), {}
 
-    def _wait(self, partition_id: str) -> None:
+    def _wait_for_validation(self, count: int, deadline: float) -> None:
+        """Until so many groups have ended; verl would wait for a lost worker's for ever."""
+        while True:
+            self._sync_metadata_from_transfer_queue()
+            ended = len(self.finished_keys["val"] | self.failure_keys["val"])
+            if ended >= count:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"validation: {count - ended} of {count} problems did not come back within "
+                    f"judging.rollout_seconds={self.trainer.settings.judging.rollout_seconds:g}"
+                )
+            time.sleep(self.poll_interval)
+
+    def _wait(self, partition_id: str, deadline: float) -> None:
         """Until every open group has ended, or the step's time for rollouts is over."""
-        deadline = time.monotonic() + self.trainer.settings.judging.rollout_seconds
         waiting = {entry.uid for entry in self.trainer.book.open}
         while True:
             self._sync_metadata_from_transfer_queue()

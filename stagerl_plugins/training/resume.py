@@ -24,7 +24,6 @@ FREE = (
     "trainer.experiment_name",
     "trainer.default_local_dir",
     "trainer.val_before_train",
-    "trainer.resume_mode",
     "trainer.rollout_data_dir",
     "trainer.validation_data_dir",
     "trainer.save_freq",
@@ -88,10 +87,18 @@ def check_unchanged(config: DictConfig, settings: Config) -> dict[str, Any]:
 
 def nothing_left(config: DictConfig, settings: Config) -> str | None:
     """Why a run has nothing left to do, or None. Checks for refused changes first."""
-    if config.trainer.resume_mode == "disable":
-        return None
     changes = check_unchanged(config, settings)
+    _check_stage(config, settings)
     ended = RunFolder(Path(config.trainer.default_local_dir)).read_run().get("ended")
     if not ended or changes or ended["step"] not in Checkpoints(Path(config.trainer.default_local_dir)).steps():
         return None
     return f"nothing left to do: run '{settings.name}' ended at step {ended['step']}: {ended['reason']}"
+
+
+def _check_stage(config: DictConfig, settings: Config) -> None:
+    """Refuse early what the curriculum would refuse when everything is loaded: the stage the run is in is gone."""
+    checkpoints = Checkpoints(Path(config.trainer.default_local_dir))
+    if steps := checkpoints.steps():
+        stage = checkpoints.load_state(steps[-1])["curriculum"]["stage"]
+        if stage not in settings.stages:
+            raise UserError(f"run '{settings.name}' is in stage '{stage}', which the configuration no longer has")

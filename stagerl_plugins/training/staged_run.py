@@ -79,6 +79,8 @@ class StagedRun(PPOTrainerSync):
     def _init_dataloader(self) -> None:
         super()._init_dataloader()
         self.steps_per_epoch: int = max(1, self.steps_per_epoch)  # verl divides by it; our draws do not use the loader
+        # verl's own end must not come before the curriculum's, which going back may put off
+        self.total_training_steps: int = self.settings.most_steps + 1
         self.problems = Problems.from_table(self.train_dataset.dataframe.with_format("arrow")[:])
         self.curriculum = Curriculum(self.settings, self.problems, self.plugins, least_judged(self.config))
         ends = [self.tokenizer.eos_token_id, self.tokenizer.pad_token_id]
@@ -93,7 +95,7 @@ class StagedRun(PPOTrainerSync):
     # -- the run --------------------------------------------------------------------------------------------------
 
     def _load_checkpoint(self) -> None:
-        resumed = self.checkpoints.repair() if self.config.trainer.resume_mode == "auto" else None
+        resumed = self.checkpoints.repair()
         super()._load_checkpoint()
         self.run_folder.drop_observations_after(self.global_steps)
         if self.global_steps == 0:
@@ -113,7 +115,7 @@ class StagedRun(PPOTrainerSync):
 
     def _validates(self, step: int) -> bool:
         frequency = self.config.trainer.test_freq
-        return bool(frequency > 0 and (step % frequency == 0 or step >= self.total_training_steps))
+        return bool(frequency > 0 and step % frequency == 0)
 
     @property
     def _was_validated(self) -> bool:
@@ -127,16 +129,13 @@ class StagedRun(PPOTrainerSync):
         )
 
     def fit(self, agent_loop_manager: Any) -> None:
-        """Train until the plan or a policy ends the run; the last step is saved, and the reason is written down."""
+        """Train until the curriculum ends the run, and write down why."""
         info = self.run_info
         self._write_run()
         self._emit("run_started", run=info)
         try:
             super().fit(agent_loop_manager)
-            self._save_step_before()  # verl saves no last step where `save_freq` is off
-            if self.curriculum.visits:
-                self._export(self.curriculum.stage, self.global_steps - 1)
-            reason = f"all {self.total_training_steps} planned steps are done"
+            raise RuntimeError("verl's loop ended before the curriculum did")
         except RunEnded as end:
             reason = str(end)
             self._shutdown_dump_executor()

@@ -71,6 +71,8 @@ class StagedTrainer(StagedRun):
         self._export(left, step - 1)
         if ends:
             self._finish_validation()
+            if step - 1 == self.settings.planned_steps:
+                raise RunEnded(f"all {step - 1} planned steps are done")
             raise RunEnded(f"{decision.reason} (after step {step - 1}, in stage '{left}')")
         self.checkpoints.keep(step - 1, left)
         self._began_stage(self.curriculum.advance(step, decision))
@@ -104,7 +106,8 @@ class StagedTrainer(StagedRun):
 
     def _next_train_batch(self, num_prompts: int | None = None) -> TensorDict | None:
         """The prompts that the curriculum draws, as verl's dataset would give them."""
-        requests = self.curriculum.draw(num_prompts or self.config.data.train_batch_size)
+        last = self.book.refills >= self.settings.refill.attempts
+        requests = self.curriculum.draw(num_prompts or self.config.data.train_batch_size, last=last)
         return self._prompts(requests) if requests else None
 
     def _prompts(self, requests: list[PromptRequest]) -> TensorDict:

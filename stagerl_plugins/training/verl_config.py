@@ -43,7 +43,7 @@ def read(config: DictConfig) -> tuple[Config, Plugins]:
         raise UserError(f"stagerl: expected a mapping of keys, got {raw!r}")
     if raw.get("verl"):
         raise UserError("stagerl.verl: here verl's keys stand beside `stagerl`, not below it")
-    raw = {str(key): value for key, value in raw.items()}
+    raw = _with_text_keys(raw)
     plugins = load_plugins(on_plugin_error(raw), print)
     reward_function = _reward_function(config)
     if reward_function and "rewards" not in raw:
@@ -52,6 +52,13 @@ def read(config: DictConfig) -> tuple[Config, Plugins]:
         return parse(raw, plugins), plugins
     except UserError as error:
         raise UserError(f"stagerl.{error}") from None
+
+
+def _with_text_keys(value: Any) -> Any:
+    """The same with all keys as text: Hydra takes a level or data source `1` for a number."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def check(config: DictConfig, settings: Config) -> None:
@@ -134,6 +141,9 @@ _COUNTS = (
 )
 
 _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+    ("trainer.resume_mode", ("auto",), "a run goes on from its own last checkpoint; give a new one another name"),
+    ("trainer.val_only", (False, None), "use `stagerl grade`, which takes any model"),
+    ("actor_rollout_ref.actor.strategy", ("fsdp", "fsdp2"), "stages set FSDP's learning rate; use fsdp or fsdp2"),
     ("trainer.use_v1", (True,), "stages need verl's V1 trainer; leave it at True"),
     ("trainer.v1.trainer_mode", ("stagerl_sync",), "any other trainer knows no stages; leave it at stagerl_sync"),
     ("custom_reward_function.path", (None,), "verl reads this no more; use reward.custom_reward_function.path"),
@@ -164,8 +174,9 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
     except UserError as error:
         raise UserError(f"data.train_files: {error}") from None
     try:
-        if "data_source" in table.column_names:
-            check_data_sources(settings.rewards, map(str, table["data_source"].unique().to_pylist()))
+        for rows in (table, held_out):
+            if "data_source" in rows.column_names:
+                check_data_sources(settings.rewards, map(str, rows["data_source"].unique().to_pylist()))
         curriculum = Curriculum(settings, problems, plugins, least_judged(config))
         # a plugin that waits for a set of another name says so now, and not when hours are over
         curriculum.observe_validation(0, dict.fromkeys(map(validation_set, held_out.to_pylist()), 0.0))
@@ -212,7 +223,7 @@ def adopt(config: DictConfig) -> tuple[Config, Plugins]:
     plan = settings.planned_steps
     with open_dict(config):
         config.trainer.total_training_steps = plan
-        config.trainer.total_epochs = plan + 1  # of at least one step each: epochs never end a staged run
+        config.trainer.total_epochs = settings.most_steps + 2  # of a step each at least: they never end a run
         config.data.dataloader_num_workers = 0  # its loader is not used, and eight processes would still start
         config.actor_rollout_ref.rollout.agent.agent_loop_manager_class = AGENT_LOOP_MANAGER
         config.reward.reward_manager.source = "importlib"
@@ -220,7 +231,11 @@ def adopt(config: DictConfig) -> tuple[Config, Plugins]:
         config.reward.reward_manager.module.path = REWARD_MODULE
         config.reward.custom_reward_function.path = None
         if needs_kl_loss(config, settings):
+            if not config.actor_rollout_ref.actor.use_kl_loss:
+                config.actor_rollout_ref.actor.kl_loss_coef = 0.0  # off, as it was, for the stages that leave it out
             config.actor_rollout_ref.actor.use_kl_loss = True  # from the start, so that the reference model is there
+        if config.data.get("seed") is None:
+            config.data.seed = settings.seed  # `train_max_samples` would take others at each start
         if not config.actor_rollout_ref.rollout.get("calculate_log_probs"):
             config.actor_rollout_ref.rollout.calculate_log_probs = False
         config.stagerl.rewards = settings.rewards

@@ -13,9 +13,8 @@ def config_of(files) -> dict:
         guards={"validation_drop": {"window": 1, "alpha": 0.05}},
         stages={
             "first": {"levels": ["easy"], "max_steps": 2, "learning_rate_factor": 0.01},
-            "second": {"levels": ["hard"], "max_steps": 9, "learning_rate_factor": 300},
+            "second": {"levels": ["hard"], "max_steps": 1, "learning_rate_factor": 300},
         },
-        max_steps=6,
         verl={
             "data.train_batch_size": 4,
             "trainer.max_actor_ckpt_to_keep": 2,
@@ -36,7 +35,7 @@ def run(tmp_path_factory, files) -> Run:
     return run
 
 
-def test_step_numbers_rise_while_the_stage_goes_back(run):
+def test_step_numbers_rise_while_the_stage_goes_back_and_its_steps_are_done_again(run):
     assert [(m["step"], m["stage"]) for m in run.metrics if "stage" in m] == [
         (1, "first"),
         (2, "first"),

@@ -20,7 +20,7 @@ def run(tmp_path_factory, files) -> Run:
         files,
         sampler={"one_problem": {"stage": "changed", "problem": problem}},
         stages={
-            "plain": {"levels": ["easy"], "max_steps": 2, "kl_coeff": 0.0},
+            "plain": {"levels": ["easy"], "max_steps": 2},
             "changed": {
                 "levels": ["hard"],
                 "max_steps": 2,

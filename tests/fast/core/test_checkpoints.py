@@ -1,5 +1,7 @@
 """Checkpoints are whole or absent, whatever a kill left of them."""
 
+import os
+
 import pytest
 
 from stagerl_plugins.training.checkpoints import TRACKER, Checkpoints
@@ -55,3 +57,23 @@ def test_what_is_kept_for_going_back_outlives_its_checkpoint(tmp_path):
     assert checkpoints.kept("hard") is None
     save(tmp_path, 20).keep(20, "easy")
     assert checkpoints.kept("easy")[1] == 20
+
+
+def test_it_is_copied_where_a_file_system_has_no_links(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    checkpoints = save(tmp_path, 10)
+    checkpoints.keep(10, "easy")
+    assert (checkpoints.kept("easy")[0] / "actor" / "model.pt").read_text() == "weights of 10"
+
+
+def test_all_of_a_checkpoint_lies_on_the_disk_before_it_counts(tmp_path, monkeypatch):
+    checkpoints, synced = save(tmp_path, 10, complete=False), []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    checkpoints.complete(10)
+    last = max(place for place, path in enumerate(synced) if not path.endswith("complete.json.new"))
+    written = [str(path) for path in checkpoints.path(10).rglob("*") if path.name != "complete.json"]
+    assert {*written, str(checkpoints.path(10))} <= set(synced[: last + 1])
+    assert synced[-1].endswith("complete.json.new")

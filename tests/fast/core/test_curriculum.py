@@ -1,5 +1,7 @@
 """The curriculum as a trainer asks it: stages, pools, mixes, refills, rollbacks, and rows that come and go."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -254,3 +256,43 @@ def test_a_stage_that_fits_no_problems_is_one_line(stage, line):
     with pytest.raises(UserError, match=r"stages\.s") as error:
         curriculum(stages={"s": {**stage, "max_steps": 1}})
     assert line in str(error.value)
+
+
+def mixed_steps(ratio, batch, rejected, steps, refills=2):
+    """What was trained of each domain in each step, where a part of each domain's groups is rejected."""
+    table = Problems([f"p{n}" for n in range(4000)], ["code" if n % 2 else "math" for n in range(4000)])
+    stages = {"all": {"mix": ratio, "max_steps": 999}}
+    one = curriculum(table, stages=stages, gates="zero_variance", refill={"attempts": refills})
+    one.start(1)
+    rng, trained = np.random.default_rng(0), []
+    for step in range(1, steps + 1):
+        one.begin_step(step)
+        groups, missing = [], batch
+        for attempt in range(1 + refills):
+            for request in one.draw(missing, last=attempt == refills):
+                domain = str(table.domains[request.index])
+                scores = (1.0, 1.0) if rng.random() < rejected.get(domain, 0) else (1.0, 0.0)
+                group = finished(one, request, scores)
+                groups.append((group, one.admit(group)))
+            missing = batch - sum(admission.admit for _, admission in groups)
+        one.observe(StepRecord(step, "all", tuple(groups)), batch)
+        trained.append(Counter(str(table.domains[group.index]) for group, admission in groups if admission.admit))
+    return trained
+
+
+@pytest.mark.parametrize(("ratio", "batch"), [({"math": 1, "code": 1}, 8), ({"math": 2.1, "code": 1}, 128)])
+@pytest.mark.parametrize(("rate", "filled"), [(0.9, 0.95), (1.0, 1.0)])
+def test_a_domain_whose_groups_are_rejected_does_not_take_the_batch_with_it(ratio, batch, rate, filled):
+    trained = mixed_steps(ratio, batch, {"code": rate}, 40)
+    assert sum(trained, Counter()).total() >= filled * 40 * batch
+
+
+def test_the_mix_stays_exact_where_refills_can_make_up_for_what_is_rejected():
+    trained = mixed_steps({"math": 2.1, "code": 1}, 128, {"math": 0.3, "code": 0.5}, 40)
+    total = sum(trained, Counter())
+    assert total["math"] / total["code"] == pytest.approx(2.1, rel=0.01)
+
+
+@pytest.mark.parametrize("move", ["stay", "back", Move.STAY])
+def test_a_policy_may_name_its_move(move):
+    assert Decision(move).move is Move(move)

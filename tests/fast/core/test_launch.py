@@ -2,14 +2,15 @@
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.training.launch import hydra_value, prepare
 
 keys = st.from_regex(r"[a-z_][a-z0-9_/.-]*", fullmatch=True)
-text = st.text(st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="$"), max_size=12)
+text = st.text(st.characters(blacklist_categories=("Cc", "Cs")), max_size=12) | st.text("${}\\'a", max_size=8)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9).filter(lambda x: x == x) | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
@@ -18,9 +19,11 @@ values = st.recursive(
 
 
 @given(values)
+@example({"pattern": r"^\d+${x}\\${y}\\$"})
 def test_hydra_reads_a_value_back_as_it_was(value):
     parsed = OverridesParser.create().parse_override(f"key={hydra_value(value)}").value()
-    assert plain(parsed) == value
+    resolved = OmegaConf.to_container(OmegaConf.create({"key": plain(parsed)}), resolve=True)
+    assert resolved == {"key": value}
 
 
 def plain(value):
@@ -79,6 +82,7 @@ LAUGHS = "verl:\n  a: &a0 [x]\n" + "".join(f"  b{n}: &a{n} [{', '.join([f'*a{n -
         (STAGES + "name: ..\n", [], "name: a run's name has letters"),
         ("stages:\n  ../up: {max_steps: 1}\n", [], "stages: a stage's name has letters, digits, _ and -, got '../up'"),
         (STAGES + "verl: 3\n", [], "verl"),
+        (STAGES, ["verl.trainer.default_local_dir=here"], "verl.trainer.default_local_dir: a run writes to runs/NAME"),
         ("{}", [], "stages: is missing"),
         (STAGES + "  easy: {max_steps: 3}\n", [], "two.yaml, line 3: the key 'easy' is there twice"),
         (STAGES + "judging: {seconds: .inf}\n", [], "judging.seconds: input should be a finite number, got inf"),

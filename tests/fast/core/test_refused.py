@@ -19,6 +19,8 @@ algorithm:
 data: {train_batch_size: 8, max_prompt_length: 64, max_response_length: 64, gen_batch_size: null}
 trainer:
   use_v1: true
+  resume_mode: auto
+  val_only: false
   del_local_ckpt_after_load: false
   max_actor_ckpt_to_keep: null
   max_critic_ckpt_to_keep: null
@@ -31,7 +33,7 @@ reward:
   reward_manager: {source: register, name: naive}
 actor_rollout_ref:
   rollout: {name: vllm, n: 8, tensor_model_parallel_size: 1, agent: {agent_loop_manager_class: null}}
-  actor: {use_kl_loss: false, ppo_mini_batch_size: 4, checkpoint: {async_save: false}}
+  actor: {strategy: fsdp, use_kl_loss: false, ppo_mini_batch_size: 4, checkpoint: {async_save: false}}
 """
 
 
@@ -53,6 +55,10 @@ def test_what_verl_sets_by_default_is_taken() -> None:
     ("verl", "line"),
     [
         ({"trainer.use_v1": False}, "trainer.use_v1=False: "),
+        ({"trainer.resume_mode": "disable"}, "trainer.resume_mode=disable: "),
+        ({"trainer.resume_mode": "resume_path"}, "trainer.resume_mode=resume_path: "),
+        ({"trainer.val_only": True}, "trainer.val_only=True: "),
+        ({"actor_rollout_ref.actor.strategy": "megatron"}, "actor_rollout_ref.actor.strategy=megatron: "),
         ({"algorithm.filter_groups.enable": True}, "algorithm.filter_groups.enable=True: "),
         ({"trainer.v1.sampler.custom_sampler.path": "my.py"}, "custom_sampler.path=my.py: "),
         ({"reward.reward_model.enable": True}, "reward.reward_model.enable=True: "),

@@ -76,6 +76,13 @@ def test_a_missing_file_is_named(tmp_path: Path, path: str) -> None:
         build(train_files=written(tmp_path / "good.parquet"), val_files=path)
 
 
+@pytest.mark.parametrize("key", ["train_files", "val_files"])
+def test_a_data_source_without_a_reward_is_named(tmp_path: Path, key: str) -> None:
+    good, other = written(tmp_path / "good.parquet"), written(tmp_path / "other.parquet", data_source="aime")
+    with pytest.raises(UserError, match=r"no reward for data source 'aime'"):
+        build({"rewards": {"sums": "math"}}, **{"train_files": good, "val_files": good, key: other})
+
+
 def test_a_validation_set_that_no_problem_belongs_to_is_named(tmp_path: Path) -> None:
     train, held_out = written(tmp_path / "a.parquet"), written(tmp_path / "b.parquet", extra_info={"set": "easy"})
     for known in ("easy", None):

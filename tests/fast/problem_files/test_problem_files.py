@@ -45,6 +45,15 @@ def test_of_an_answer_of_gsm8k_the_last_line_counts(tmp_path: Path) -> None:
     assert row["reward_model"]["ground_truth"] == "13"
 
 
+@pytest.mark.parametrize(
+    ("answer", "truth"),
+    [(7, "7"), (1e-07, "0.0000001"), (2.5, "2.5"), (["3", "5"], ["3", "5"]), ([1e-07], ["0.0000001"])],
+)
+def test_an_answer_may_be_a_number_or_several(tmp_path: Path, answer: Any, truth: Any) -> None:
+    (row,) = read_problems(jsonl(tmp_path, {"question": "?", "answer": answer})).to_pylist()
+    assert row["reward_model"]["ground_truth"] == truth
+
+
 def test_simple_rows_keep_a_data_source_of_their_own(tmp_path: Path) -> None:
     row = {"problem": "?", "answer": "1", "data_source": "mine", "ability": "logic"}
     assert read_problems(jsonl(tmp_path, row)).select(["data_source", "ability"]).to_pylist() == [
