@@ -27,7 +27,8 @@ def program_in(text: str, take: Take) -> str | None:
 def _fenced_blocks(text: str) -> list[str]:
     """The contents of the closed fenced blocks that are Python or of no language, in order."""
     blocks: list[str] = []
-    fence, language, lines = "", "", []
+    fence, language = "", ""
+    lines: list[str] = []
     for line in text.splitlines():
         mark = line.strip()
         if not fence:

@@ -36,8 +36,8 @@ class Tests:
 def read_tests(ground_truth: Any) -> Tests:
     """Tests from a ground truth: JSON text, or the value itself.
 
-    Taken are APPS' form (`inputs`, `outputs`, `fn_name` optional), HumanEval's (`test`, `entry_point`, `prompt`), MBPP's
-    (`test_list`, `test_setup_code` or `test_imports` optional) and LiveCodeBench's (a list of `input`, `output`,
+    Taken are APPS' form (`inputs`, `outputs`, `fn_name` optional), HumanEval's (`test`, `entry_point`, `prompt`),
+    MBPP's (`test_list`, `test_setup_code` or `test_imports` optional) and LiveCodeBench's (a list of `input`, `output`,
     `testtype`, or a record with `public_test_cases`, `private_test_cases` and `metadata`).
 
     Raises:

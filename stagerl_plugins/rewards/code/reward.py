@@ -32,7 +32,9 @@ class CodeOptions(Options):
     disk_mb: int = Field(16, ge=0, description="Files a test may write.")
     processes: int = Field(1, ge=1, description="Processes a test may start; 1 allows threads alone.")
     tolerance: float = Field(1e-6, ge=0, description="By how much numbers may differ, absolutely or relatively.")
-    all_or_nothing: bool = Field(False, description="1 for a program that passes all tests, else 0: stops at the first.")
+    all_or_nothing: bool = Field(
+        False, description="1 for a program that passes all tests, else 0: stops at the first."
+    )
 
 
 class CodeReward(Reward):
@@ -48,9 +50,7 @@ class CodeReward(Reward):
     def __init__(self, options: CodeOptions, setup: Any) -> None:
         self._options = options
         self._sandbox: Sandbox = setup.build("sandbox", options.sandbox, "sandbox")
-        limits = Limits(
-            options.seconds, options.memory_mb, options.output_bytes, options.disk_mb, options.processes
-        )
+        limits = Limits(options.seconds, options.memory_mb, options.output_bytes, options.disk_mb, options.processes)
         self._rules = Rules(limits, options.total_seconds, options.tolerance, options.all_or_nothing)
 
     async def score(self, responses: Sequence[Response]) -> list[Verdict]:

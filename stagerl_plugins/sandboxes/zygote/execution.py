@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import time
+from contextlib import suppress
 from typing import Any
 
 from . import kernel, program
@@ -186,10 +187,8 @@ class _Watch:
 
 def _kill_group(pid: int) -> None:
     """A program cannot leave its process group: the filter knows no such call, unless it may start processes."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _reap_all() -> None:

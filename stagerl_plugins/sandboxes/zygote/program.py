@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 from types import ModuleType
-from typing import NoReturn
+from typing import NoReturn, TextIO, cast
 
 
 def run(text: str, folder: str) -> NoReturn:
@@ -24,10 +24,10 @@ def run(text: str, folder: str) -> NoReturn:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(PATH="/usr/bin:/bin", HOME=folder, LANG="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.stdin = _stream(0, "r", "surrogateescape")
+    sys.stdout = _stream(1, "w", "surrogateescape")
+    sys.stderr = _stream(2, "w", "backslashreplace")
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc, assignment]
     sys.argv = ["solution.py"]
     sys.path.insert(0, folder)
     random.seed()
@@ -35,6 +35,10 @@ def run(text: str, folder: str) -> NoReturn:
     sys.modules["__main__"] = main
     gc.enable()
     os._exit(_end(_exit_status(text, main), main))
+
+
+def _stream(descriptor: int, mode: str, errors: str) -> TextIO:
+    return cast(TextIO, open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False))
 
 
 def _exit_status(text: str, main: ModuleType) -> int:

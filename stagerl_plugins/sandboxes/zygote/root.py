@@ -10,7 +10,9 @@ from . import kernel
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 WRITABLE = "/box"
-WORK = f"{WRITABLE}/tmp"  # where each program gets a file system; Landlock's rules look at what lies above a mount point
+WORK = (
+    f"{WRITABLE}/tmp"  # where each program gets a file system; Landlock's rules look at what lies above a mount point
+)
 _QUIET = kernel.MS_NOSUID | kernel.MS_NODEV
 
 
@@ -26,7 +28,7 @@ def build(folders: Iterable[str], host_processes: bool) -> None:
     # opened before anything is mounted above them
     sources = {path: os.open(path, os.O_PATH) for path in (*SYSTEM, *DEVICES, *folders) if os.path.exists(path)}
     proc = os.open("/proc", os.O_PATH)
-    base = "/tmp"  # noqa: S108  a mount point that is everywhere
+    base = "/tmp"  # a mount point that is everywhere
     kernel.mount("tmpfs", base, "tmpfs", _QUIET, "size=1m,mode=755")
     for path, descriptor in sources.items():
         if path in SYSTEM and os.path.islink(path):

@@ -15,10 +15,11 @@ from .box import Bounds, Box
 from .execution import execute
 
 _OFTEN = (
-    "array ast bisect cmath collections contextlib copy csv dataclasses datetime decimal enum fractions functools "
-    "hashlib heapq inspect io itertools json math numbers operator os pprint queue random re statistics string struct "
-    "textwrap threading time traceback types typing unicodedata uuid"
-).split()
+    "array", "ast", "bisect", "cmath", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal",
+    "enum", "fractions", "functools", "hashlib", "heapq", "inspect", "io", "itertools", "json", "math", "numbers",
+    "operator", "os", "pprint", "queue", "random", "re", "statistics", "string", "struct", "textwrap", "threading",
+    "time", "traceback", "types", "typing", "unicodedata", "uuid",
+)  # fmt: skip
 _HEADER = struct.Struct("!I")
 _MOST = 256 << 20  # bytes of a message
 

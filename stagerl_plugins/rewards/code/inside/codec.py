@@ -48,10 +48,11 @@ def pack(value: Any, depth: int = 0) -> Any:
         return {TAG: kind.__name__, "of": value.hex()}
     if kind is range:
         return {TAG: "range", "of": [pack(value.start), pack(value.stop), pack(value.step)]}
-    for base in (dict, bool, int, float, str, list, tuple):  # subclasses, such as a Counter or a named tuple
+    if isinstance(value, dict):  # a Counter, say: subclasses are what they are made of
+        return {TAG: "dict", "of": [[pack(k, depth + 1), pack(v, depth + 1)] for k, v in dict.items(value)]}
+    bases: tuple[Any, ...] = (int, float, str, list, tuple)
+    for base in bases:
         if isinstance(value, base):
-            if base is dict:
-                return {TAG: "dict", "of": [[pack(k, depth + 1), pack(v, depth + 1)] for k, v in dict.items(value)]}
             return pack(base(value), depth)
     if hasattr(value, "tolist"):  # NumPy's numbers and arrays
         return pack(value.tolist(), depth + 1)
@@ -75,7 +76,7 @@ def unpack(value: Any, depth: int = 0) -> Any:
         if tag == "float" and inner in ("inf", "-inf", "nan"):
             return float(inner)
         if tag in ("bytes", "bytearray"):
-            return {"bytes": bytes, "bytearray": bytearray}[tag].fromhex(inner)
+            return bytes.fromhex(inner) if tag == "bytes" else bytearray.fromhex(inner)
         if tag == "opaque":
             return Opaque(str(inner)[:100])
         items = [unpack(item, depth + 1) for item in inner]
