@@ -49,6 +49,11 @@ class WarmInterpreter:
         self._uid_lock: socket.socket | None = None
         self._work: str | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Process id of the interpreter, or of who waits for it outside of its namespace."""
+        return self._process.pid if self._process else None
+
     def run(self, program: str, stdin: str, limits: Limits) -> Execution:
         """Run a program.
 

@@ -9,10 +9,10 @@ All tiers add Landlock, a filter of system calls and resource limits. All share 
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import signal
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,6 +24,7 @@ _NEW_OF_ZYGOTE = (
     | kernel.CLONE_NEWUTS
 )  # fmt: skip
 _NEW_OF_PROGRAM = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
+_LONGEST_PATH = 1024
 _FILE_MB = 64  # of one file in tiers B and C, where the sum of all is looked at from time to time
 
 
@@ -90,14 +91,11 @@ class Box:
     def clean(self) -> None:
         """Empty the folder that programs may write to; in tier A it has ended with the program."""
         if not self.is_a:
-            for name in os.listdir(self.work):
-                _remove(os.path.join(self.work, name))
+            _empty(self.work)
 
     def used_mb(self) -> float:
         """Megabytes in that folder, each file counted with a page at least; 0 in tier A, where it has its own bound."""
-        if self.is_a:
-            return 0.0
-        return sum(_size(path) for path in _walk(self.work)) / 2**20
+        return 0.0 if self.is_a else _blocks(self.work) / 2**20
 
 
 def _enter_namespaces(uid: int, folders: list[str]) -> None:
@@ -158,29 +156,41 @@ def _limit(bounds: Bounds, own_memory: int) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def _walk(folder: str) -> Iterable[str]:
-    for path, folders, files in os.walk(folder):
-        yield from (os.path.join(path, name) for name in (*folders, *files))
-
-
-def _size(path: str) -> int:
-    try:
-        return max(4096, os.lstat(path).st_blocks * 512)
-    except OSError:
-        return 0
-
-
-def _remove(path: str) -> None:
-    """Remove a file or folder that a program left, whatever its permissions; deep ones without recursion."""
-    folders = []
-    waiting = [path]
+def _blocks(folder: str) -> float:
+    """Bytes on the disk of all below a folder; infinite where it is nested deeper than anything needs."""
+    total, waiting = 0.0, [folder]
     while waiting:
-        one = waiting.pop()
-        if not stat.S_ISDIR(os.lstat(one).st_mode):
-            os.unlink(one)
+        try:
+            entries = list(os.scandir(waiting.pop()))
+            total += sum(max(4096, entry.stat(follow_symlinks=False).st_blocks * 512) for entry in entries)
+        except OSError:  # the program is at work there
             continue
-        os.chmod(one, 0o700)
-        folders.append(one)
-        waiting += [os.path.join(one, name) for name in os.listdir(one)]
-    for folder in reversed(folders):
-        os.rmdir(folder)
+        waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        if waiting and len(waiting[-1]) > _LONGEST_PATH:
+            return math.inf
+    return total
+
+
+def _empty(folder: str) -> None:
+    """Remove all that a program left in a folder, whatever its permissions, however deeply it is nested.
+
+    A folder inside one is moved to the top before it is looked into: so no path gets long.
+    """
+    number = 0
+    while names := os.listdir(folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) or not os.path.isdir(path):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for inner in os.listdir(path):
+                one = os.path.join(path, inner)
+                if os.path.islink(one) or not os.path.isdir(one):
+                    os.unlink(one)
+                    continue
+                os.chmod(one, 0o700)
+                while os.path.lexists(target := os.path.join(folder, f"moved{number}")):
+                    number += 1
+                os.rename(one, target)
+            os.rmdir(path)

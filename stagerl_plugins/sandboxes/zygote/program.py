@@ -25,7 +25,7 @@ def run(text: str, folder: str) -> NoReturn:
     os.environ.clear()
     os.environ.update(PATH="/usr/bin:/bin", HOME=folder, LANG="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     sys.stdin = _stream(0, "r", "surrogateescape")
-    sys.stdout = _stream(1, "w", "surrogateescape")
+    sys.stdout = _stream(1, "w", "strict")
     sys.stderr = _stream(2, "w", "backslashreplace")
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc, assignment]
     sys.argv = ["solution.py"]
