@@ -82,6 +82,7 @@ LAUGHS = "verl:\n  a: &a0 [x]\n" + "".join(f"  b{n}: &a{n} [{', '.join([f'*a{n -
         ("{}", [], "stages: is missing"),
         (STAGES + "  easy: {max_steps: 3}\n", [], "two.yaml, line 3: the key 'easy' is there twice"),
         (STAGES + "judging: {seconds: .inf}\n", [], "judging.seconds: input should be a finite number, got inf"),
+        (STAGES + "judging: {processes: 9999}\n", [], "judging.processes: input should be less than or equal to 1024"),
         (STAGES + "sampler: {mopps: {target: .nan}}\n", [], "sampler.mopps.target"),
         (STAGES + "name: 2024-99-99\n", [], "holds a value that cannot be read: month must be in 1..12"),
         (STAGES + "seed: !!int ''\n", [], "two.yaml: holds a value that cannot be read: "),
