@@ -96,7 +96,7 @@ class Judging(Model):
     """How verdicts are made."""
 
     seconds: float = Field(30.0, gt=0, description="Time limit for one verdict; beyond it, it is not_judged.")
-    processes: int = Field(1, ge=1, description="Verdict processes in each of verl's reward workers.")
+    processes: int = Field(1, ge=1, le=1024, description="Verdict processes in each of verl's reward workers.")
     rollout_seconds: float = Field(
         3600.0,
         gt=0,

@@ -83,7 +83,6 @@ class Plugins:
     registrations: dict[tuple[str, str], Registration] = field(default_factory=dict)
     watchers: list[Watcher] = field(default_factory=list)
     distributions: dict[str, str] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
 
     def find(self, kind: str, name: str) -> Registration:
         """The plugin of this kind and name.
@@ -180,7 +179,6 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
         except PluginError as error:
             if on_error == "fail" or isinstance(error, DuplicateError):
                 raise
-            plugins.skipped.append(str(error))
             if report:
                 report(f"skipped: {error}")
     return plugins

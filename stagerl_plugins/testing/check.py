@@ -42,8 +42,8 @@ def check_plugin(
 
     Every plugin: the options are accepted, wrong ones are refused, and they travel to other processes. What lives in
     the curriculum is then used in simulated runs of some 25 steps: its answers are valid, asking changes nothing, its
-    state goes through JSON and NumPy files, and runs that are killed and resumed repeat the undisturbed one. Rewards
-    judge responses of every awkward sort; sandboxes keep their bounds.
+    state goes through JSON and NumPy files and has no numbers by row, and runs that are killed and resumed repeat the
+    undisturbed one. Rewards judge responses of every awkward sort; sandboxes keep their bounds.
 
     Args:
         kind: `sampler`, `gate`, `stage_policy`, `difficulty_metric`, `reward` or `sandbox`.

@@ -190,6 +190,12 @@ def test_five_hundred_at_once_with_hostile_ones_from_another_thread_s_event_loop
     assert not left
 
 
+def test_a_time_limit_may_be_as_good_as_none(plugins: Plugins) -> None:
+    with Judge({"as_told": AS_TOLD, "remote": "remote"}, plugins, Judging(seconds=1e300)) as judge:
+        assert verdict(judge, "fine") == Verdict(Outcome.CORRECT, 1.0, "fine")
+        assert verdict(judge, "fine", "remote") == Verdict(Outcome.CORRECT, 1.0, "fine")
+
+
 def test_a_cancelled_wait_leaves_the_judge_working(impatient: Judge) -> None:
     async def give_up() -> None:
         waiting = [asyncio.ensure_future(impatient.judge(Response("hang", "", "as_told"))) for _ in range(20)]
