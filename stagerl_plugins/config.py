@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticSerializationError, to_json
 
-from stagerl_plugins.errors import PluginError, UserError, at, nearest, place_of
+from stagerl_plugins.errors import PluginError, UserError, account_of, at, nearest
 from stagerl_plugins.plugins import Plugins
 
 
@@ -210,7 +210,7 @@ def parse_options(plugins: Plugins, kind: str, spec: Any, path: str) -> tuple[st
     except UserError as error:
         raise at(f"{path}.{name}", error) from error
     except Exception as error:
-        raised = f"its options raised {error!r}{place_of(error)}"
+        raised = f"its options raised {account_of(error)}"
         raise PluginError(f"{path}.{name}: {registration}: {raised}") from error
 
 

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from stagerl_plugins.config import parse_options
-from stagerl_plugins.errors import PluginError, UserError, at, place_of
+from stagerl_plugins.errors import PluginError, UserError, account_of, at
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import DifficultyMetric, Gate, Part, Sampler, StagePolicy
@@ -100,7 +100,7 @@ class Tree:
         except PluginError:
             raise
         except Exception as error:
-            raise PluginError(f"{node.registration} could not be built: {error!r}{place_of(error)}") from error
+            raise PluginError(f"{node.registration} could not be built: {account_of(error)}") from error
         if not isinstance(node.part, BASES[kind]):
             base = BASES[kind].__name__
             raise PluginError(f"{node.registration}: its factory must return a {base}, got {node.part!r:.200}")
@@ -122,7 +122,7 @@ class Tree:
         except Exception as error:
             given = ", ".join(repr(argument)[:200] for argument in arguments)
             raise PluginError(
-                f"{node.registration} at {path} raised in {method}({given}): {error!r}{place_of(error)}"
+                f"{node.registration} at {path} raised in {method}({given}): {account_of(error)}"
             ) from error
         finally:
             key = f"{path}.{method}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stagerl_plugins.errors import PluginError, UserError, place_of
+from stagerl_plugins.errors import PluginError, UserError, account_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import Context
@@ -36,7 +36,7 @@ def check_in_curriculum(
     except ContractError:
         raise
     except Exception as error:
-        raise ContractError(f"{registration}: {error!r}{place_of(error)}") from error
+        raise ContractError(f"{registration}: {account_of(error)}") from error
 
 
 def _check_everywhere(

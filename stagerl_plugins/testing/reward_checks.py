@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from stagerl_plugins.errors import UserError, place_of
+from stagerl_plugins.errors import UserError, account_of, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards.call import WorkerSetup, from_json, printable
@@ -79,7 +79,7 @@ def _built(registration: Registration, kind: str, options: Mapping[str, Any], pl
     except UserError as error:
         raise ContractError(f"{registration}: {error}") from error
     except Exception as error:
-        raise ContractError(f"{registration} could not be built: {error!r}{place_of(error)}") from error
+        raise ContractError(f"{registration} could not be built: {account_of(error)}") from error
 
 
 @contextlib.contextmanager
@@ -128,7 +128,7 @@ def check_sandbox(registration: Registration, options: Mapping[str, Any], plugin
     except ContractError:
         raise
     except Exception as error:
-        raise ContractError(f"{registration}: run raised {error!r}{place_of(error)}") from error
+        raise ContractError(f"{registration}: run raised {account_of(error)}") from error
 
 
 async def _use_sandbox(registration: Registration, sandbox: Sandbox) -> None:
