@@ -39,8 +39,15 @@ def account_of(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """File and line where an exception was raised, ` (file:line)`; nothing where that is not known."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
+    """File and line where an exception was raised, ` (file:line)`; nothing where that is not known.
+
+    A value that refuses what it is made of is not where the mistake is: the line that makes it is.
+    """
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<") and frame.name != "__post_init__"
+    ]
     return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
 

@@ -136,8 +136,8 @@ class Tree:
         """
         value = self.call(path, method, *arguments)
         if not isinstance(value, answer):
-            name = self.nodes[path].registration
-            raise PluginError(f"{name} at {path}: {method} must return a {answer.__name__}, got {value!r:.200}")
+            name, a = self.nodes[path].registration, "an" if answer.__name__[0] in "AE" else "a"
+            raise PluginError(f"{name} at {path}: {method} must return {a} {answer.__name__}, got {value!r:.200}")
         return value
 
     def metrics(self) -> dict[str, float]:
