@@ -63,6 +63,19 @@ class Registration:
         """The first line of the factory's docstring."""
         return (inspect.getdoc(self.factory) or "").split("\n")[0]
 
+    def make(self, options: BaseModel, setup: Any) -> Any:
+        """What the factory makes.
+
+        Raises:
+            PluginError: It takes something else than options and setup; what it raises itself comes through.
+        """
+        try:
+            return self.factory(options, setup)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise
+            raise PluginError(f"{self}: its factory is called as factory(options, setup): {error}") from error
+
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
 

@@ -45,7 +45,12 @@ class Node:
         return f"{self.registration.kind} {self.registration.name}"
 
     def column(self, name: str, fill: float) -> NDArray[Any]:
-        """An array with one row a problem, filled with `fill`, of `fill`'s type; saved and re-mapped by problem id."""
+        """An array with one row a problem, filled with `fill`, of `fill`'s type; saved and re-mapped by problem id.
+
+        Raises:
+            PluginError: Asked for twice, or not in the factory.
+        """
+        self._in_factory("column")
         if name in self.columns:
             raise PluginError(f"{self.registration} asks for column '{name}' twice")
         values = np.full(len(self.problems), fill)
@@ -53,8 +58,17 @@ class Node:
         return values
 
     def build(self, kind: str, spec: Any, name: str) -> Any:
-        """A child plugin of this kind; the core calls, saves and restores it too."""
+        """A child plugin of this kind; the core calls, saves and restores it too.
+
+        Raises:
+            PluginError: Not asked for in the factory, or as `Tree.build` does.
+        """
+        self._in_factory("build")
         return self.tree.build(kind, spec, f"{self.path}/{name}", f"{self.where}.{name}")
+
+    def _in_factory(self, asked: str) -> None:
+        if hasattr(self, "part"):
+            raise PluginError(f"{self.registration}: setup.{asked} may be called in its factory alone")
 
 
 class Tree:
@@ -94,7 +108,7 @@ class Tree:
             raise PluginError(f"two plugins want the place '{path}': {self.nodes[path].registration} was there first")
         self.nodes[path] = node
         try:
-            node.part = node.registration.factory(options, node)
+            node.part = node.registration.make(options, node)
         except UserError as error:
             raise at(node.where, error) from error
         except PluginError:
@@ -119,6 +133,8 @@ class Tree:
             return getattr(node.part, method)(*arguments)
         except UserError as error:
             raise at(node.where, error) from error
+        except PluginError:
+            raise
         except Exception as error:
             given = ", ".join(repr(argument)[:200] for argument in arguments)
             raise PluginError(

@@ -25,11 +25,11 @@ class WorkerSetup:
 
         Raises:
             UserError: An unknown plugin or wrong options; `name` is the path of the key.
-            PluginError: Its factory returned something else, or its attributes are of wrong types.
+            PluginError: Its factory takes or returned something else, or its attributes are of wrong types.
         """
         plugin, options = parse_options(self._plugins, kind, spec, name)
         registration = self._plugins.find(kind, plugin)
-        built = registration.factory(options, self)
+        built = registration.make(options, self)
         if not isinstance(built, BASES.get(kind, object)):
             base = BASES[kind].__name__
             raise PluginError(f"{registration}: its factory must return a {base}, got {built!r:.200}")
