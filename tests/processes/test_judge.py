@@ -80,7 +80,7 @@ def test_a_detail_can_always_be_written_to_a_file(plugins: Plugins, how: str) ->
         ("crash", "its verdict process died"),
         ("eat_memory", "raised MemoryError"),
         ("nan", "raised ValueError: a score must be finite, got nan"),
-        ("verdict_of_text", "returned a verdict of wrong types: ValueError: 'splendid' is not a valid Outcome"),
+        ("verdict_of_text", "raised ValueError: 'splendid' is not a valid Outcome"),
         ("text", "returned '1.0' instead of a list of verdicts"),
         ("seven", "returned 7 instead of a list of verdicts"),
         ("none", "returned None instead of a list of verdicts"),

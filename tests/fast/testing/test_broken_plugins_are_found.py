@@ -435,7 +435,7 @@ class NotAsync(Judges):
         ("sampler", MeasuresText, "metrics must be numbers by name, got {'mood': 'fine'}"),
         ("sampler", MisspeltMethod, "nothing calls `observed`: did you mean `observe`?"),
         ("stage_policy", EvidenceOfNothing, "evidence must be finite"),
-        ("difficulty_metric", EstimatesAnArray, "estimate must return a Estimate"),
+        ("difficulty_metric", EstimatesAnArray, "estimate must return an Estimate"),
         ("difficulty_metric", CountsByRow, "keep what belongs to a problem in a column, or by its id"),
         ("reward", CannotBeBuilt, "could not be built: OSError"),
         ("reward", NoSampler, "its factory must return a Reward"),
