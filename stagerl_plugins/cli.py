@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ class Commands(click.Group):
             ctx.exit(130)
 
 
+class FiniteRange(click.FloatRange):
+    """A range of numbers, infinity and NaN not among them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"'{value}' is no finite number", param, ctx)
+        return number
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stagerl-plugins", prog_name="stagerl", message="%(prog)s %(version)s")
 def main() -> None:
@@ -52,12 +63,12 @@ def main() -> None:
 @click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Parquet file to write.")
 @click.option("--grader", required=True, metavar="NAME", help="Name of the model in columns and level rules.")
 @click.option("--samples", default=8, show_default=True, type=click.IntRange(1), help="Rollouts for each problem.")
-@click.option("--temperature", default=1.0, show_default=True, type=click.FloatRange(0), help="0 is greedy.")
+@click.option("--temperature", default=1.0, show_default=True, type=FiniteRange(0), help="0 is greedy.")
 @click.option(
     "--top-p",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteRange(0, 1, min_open=True),
     help="Probability mass to sample from.",
 )
 @click.option("--max-tokens", default=4096, show_default=True, type=click.IntRange(1), help="Budget of a response.")
@@ -80,11 +91,11 @@ def main() -> None:
     "--judge-seconds",
     default=30.0,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     help="Time limit for one verdict; beyond it, the rollout is left out.",
 )
 @click.option(
-    "--judge-processes", default=1, show_default=True, type=click.IntRange(1), help="Verdicts made at a time."
+    "--judge-processes", default=1, show_default=True, type=click.IntRange(1, 1024), help="Verdicts made at a time."
 )
 @click.option("--device", type=click.Choice(["cpu"]), help="Insist on vLLM for CPUs; else the installed one is used.")
 @click.option(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticSerializationError, to_json
 
-from stagerl_plugins.errors import UserError, nearest
+from stagerl_plugins.errors import PluginError, UserError, account_of, at, nearest
 from stagerl_plugins.plugins import Plugins
 
 
@@ -96,7 +96,7 @@ class Judging(Model):
     """How verdicts are made."""
 
     seconds: float = Field(30.0, gt=0, description="Time limit for one verdict; beyond it, it is not_judged.")
-    processes: int = Field(1, ge=1, description="Verdict processes in each of verl's reward workers.")
+    processes: int = Field(1, ge=1, le=1024, description="Verdict processes in each of verl's reward workers.")
     rollout_seconds: float = Field(
         3600.0,
         gt=0,
@@ -188,6 +188,7 @@ def parse_options(plugins: Plugins, kind: str, spec: Any, path: str) -> tuple[st
 
     Raises:
         UserError: Not exactly one plugin, an unknown one, or wrong options; names the path of the key.
+        PluginError: A validator of the options raised what says nothing about them.
     """
     spec = _as_spec(spec)
     if not isinstance(spec, Mapping) or len(spec) != 1:
@@ -206,6 +207,11 @@ def parse_options(plugins: Plugins, kind: str, spec: Any, path: str) -> tuple[st
         raise UserError(f"{path}.{name}: options hold numbers, text, lists and mappings, got {options!r}") from error
     except ValidationError as error:
         raise UserError(_explain(error, registration.options, f"{path}.{name}")) from error
+    except UserError as error:
+        raise at(f"{path}.{name}", error) from error
+    except Exception as error:
+        raised = f"its options raised {account_of(error)}"
+        raise PluginError(f"{path}.{name}: {registration}: {raised}") from error
 
 
 def _check_plugins(config: Config, plugins: Plugins) -> None:

@@ -40,17 +40,27 @@ def parse_yaml(text: str) -> Any:
         if _written_out(value, {}) > MOST_VALUES:
             raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values")
         return value
-    except (ValueError, KeyError, AttributeError, RecursionError) as error:  # 2024-99-99, an anchor inside itself
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:  # 2024-99-99, !!int '', !!timestamp x
         shown = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise yaml.constructor.ConstructorError(None, None, f"holds a value that cannot be read: {shown}") from error
 
 
 def _written_out(value: Any, known: dict[int, int]) -> int:
-    """How many values there are when each alias is written out; `known` are the counts by identity."""
+    """How many values there are when each alias is written out.
+
+    Args:
+        value: What to count.
+        known: The counts by identity; 0 for what is being counted.
+
+    Raises:
+        ValueError: Something is inside itself.
+    """
     if id(value) not in known:
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-        known[id(value)] = 1  # should it hold itself
-        known[id(value)] += sum(_written_out(part, known) for part in parts)
+        known[id(value)] = 0
+        known[id(value)] = 1 + sum(_written_out(part, known) for part in parts)
+    if not known[id(value)]:
+        raise ValueError("it is inside itself")
     return known[id(value)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
 from collections.abc import Iterable
 
@@ -14,7 +15,15 @@ class UserError(Exception):
 
 
 class PluginError(Exception):
-    """A plugin raised or broke the contract. The message names the plugin, its distribution and version."""
+    """A plugin raised or broke the contract. The one line names the plugin, its distribution and version."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+def one_line(message: str) -> str:
+    """The same in one line: what plugins say and return, arrays above all, may have several."""
+    return re.sub(r"\s*\n\s*", " ", message)
 
 
 def at(where: str, error: UserError) -> UserError:
@@ -22,11 +31,23 @@ def at(where: str, error: UserError) -> UserError:
     return error if str(error).startswith(where) else UserError(f"{where}: {error}")
 
 
-def place_of(error: BaseException) -> str:
-    """File and line where an exception was raised, ` (file:line)`; nothing where that is not known."""
+def account_of(error: BaseException) -> str:
+    """An exception and where it was raised; a mistake of syntax as `file, line: message`."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f" ({error.filename}:{error.lineno})"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]
+        return f"{error.filename}, line {error.lineno}: {error.msg}"
+    return f"{error!r}{place_of(error)}"
+
+
+def place_of(error: BaseException) -> str:
+    """File and line where an exception was raised, ` (file:line)`; nothing where that is not known.
+
+    A value that refuses what it is made of is not where the mistake is: the line that makes it is.
+    """
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<") and frame.name != "__post_init__"
+    ]
     return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -17,7 +19,7 @@ import pluggy
 from pydantic import BaseModel, ConfigDict
 
 from stagerl_plugins import hookspecs
-from stagerl_plugins.errors import PluginError, UserError, nearest, place_of
+from stagerl_plugins.errors import PluginError, UserError, account_of, nearest
 
 GROUP = "stagerl_plugins"
 LOAD_VARIABLE = "STAGERL_LOAD_PLUGINS"  # names of distributions or entry points, by comma; unset: all; empty: none
@@ -33,7 +35,7 @@ EVENTS = ("run_started", "stage_started", "step_ended", "checkpoint_saved", "run
 
 
 class DuplicateError(PluginError):
-    """Two plugins register one name."""
+    """One name is registered twice."""
 
 
 class Options(BaseModel):
@@ -61,6 +63,19 @@ class Registration:
         """The first line of the factory's docstring."""
         return (inspect.getdoc(self.factory) or "").split("\n")[0]
 
+    def make(self, options: BaseModel, setup: Any) -> Any:
+        """What the factory makes.
+
+        Raises:
+            PluginError: It takes something else than options and setup; what it raises itself comes through.
+        """
+        try:
+            return self.factory(options, setup)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise
+            raise PluginError(f"{self}: its factory is called as factory(options, setup): {error}") from error
+
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"
 
@@ -83,7 +98,6 @@ class Plugins:
     registrations: dict[tuple[str, str], Registration] = field(default_factory=dict)
     watchers: list[Watcher] = field(default_factory=list)
     distributions: dict[str, str] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
 
     def find(self, kind: str, name: str) -> Registration:
         """The plugin of this kind and name.
@@ -132,14 +146,20 @@ class Plugins:
     def _registrar(self, kind: str, distribution: str, version: str) -> hookspecs.Register:
         def register(name: str, factory: Any, options: Any = None) -> None:
             new = Registration(kind, name, factory, options or Options, distribution, version)
+            if not (isinstance(name, str) and re.fullmatch(r"\w[\w-]*", name, re.ASCII)):  # overrides are dotted
+                said = f"a name has letters, digits, `_` and `-`, got {name!r}"
+                raise PluginError(f"{kind} of {distribution} {version}: {said}")
             if not callable(factory):
                 raise PluginError(f"{new}: its factory must be callable as factory(options, setup), got {factory!r}")
             if not (isinstance(new.options, type) and issubclass(new.options, BaseModel)):
                 raise PluginError(f"{new}: its options must be a pydantic model class, got {options!r}")
             old = self.registrations.setdefault((kind, name), new)
+            if old is not new and old.distribution == new.distribution:
+                raise DuplicateError(f"{new} is registered twice: rename one of the two")
             if old is not new:
                 raise DuplicateError(
-                    f"two plugins register the {kind} '{name}': {old} and {new}: uninstall one, or rename"
+                    f"two plugins register the {kind} '{name}': {old} and {new}: "
+                    f"rename, uninstall one, or leave one out by {LOAD_VARIABLE}"
                 )
 
         return register
@@ -175,12 +195,11 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
                 with contextlib.redirect_stdout(sys.stderr):  # what it prints must not mix with results
                     plugin = entry.load()
             except (Exception, SystemExit) as error:
-                raise PluginError(f"{where} cannot be imported: {error!r}{place_of(error)}") from error
+                raise PluginError(f"{where} cannot be imported: {_import_fault(error, entry)}") from error
             plugins.add(plugin, distribution.name, distribution.version)
         except PluginError as error:
             if on_error == "fail" or isinstance(error, DuplicateError):
                 raise
-            plugins.skipped.append(str(error))
             if report:
                 report(f"skipped: {error}")
     return plugins
@@ -200,6 +219,15 @@ def _entry_points() -> Iterator[tuple[EntryPoint, Distribution]]:
         if missing:
             raise UserError(f"{LOAD_VARIABLE} names {', '.join(sorted(missing))}, which no installed package provides")
     yield from (found[key] for key in sorted(found))
+
+
+def _import_fault(error: BaseException, entry: EntryPoint) -> str:
+    """Why an entry point cannot be loaded: its module raised, or what it names is not there."""
+    importers = ("<frozen importlib", os.path.dirname(importlib.__file__))
+    others = [f for f in traceback.extract_tb(error.__traceback__)[1:] if not f.filename.startswith(importers)]
+    if others or isinstance(error, SyntaxError):
+        return account_of(error)
+    return f"{error!r} (entry point `{entry.name} = {entry.value}`)"
 
 
 def _check_contract(plugin: object, where: str) -> None:
@@ -222,7 +250,7 @@ def _check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
     """Find hooks that would silently do nothing.
 
     Raises:
-        _HookError: A function has a hook's name and no mark, or registers nothing as it takes no `register`.
+        _HookError: A function has a hook's name and no mark, would have to be awaited, or takes no `register`.
     """
     for hook in (*KINDS.values(), *EVENTS):
         function = getattr(plugin, hook, None)
@@ -230,6 +258,8 @@ def _check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
             continue
         if manager.parse_hookimpl_opts(plugin, hook) is None:
             raise _HookError(f"{hook} is no hook without its mark: put @hookimpl before it")
+        if inspect.iscoroutinefunction(function):
+            raise _HookError(f"{hook} must be a plain function: nothing awaits it")
         if hook in KINDS.values() and "register" not in inspect.signature(function).parameters:
             raise _HookError(f"{hook} must take one argument, `register`")
 
@@ -239,7 +269,7 @@ def _fault(error: Exception) -> str:
     if isinstance(error, _HookError):
         return str(error)
     if not isinstance(error, pluggy.PluginValidationError):
-        return f"{error!r}{place_of(error)}"
+        return account_of(error)
     shown = " ".join(str(error).split())
     if unknown := re.match(r"unknown hook '(\w+)'", shown):
         return f"there is no hook {unknown[1]}: {nearest(unknown[1], [*KINDS.values(), *EVENTS])}"

@@ -21,7 +21,7 @@ SAYS = ("data_source", "prompt", "reward_model")  # the columns that say what a 
 
 
 class Problems:
-    """A read-only table of problems.
+    """A read-only table of problems: whoever wants other values takes a copy.
 
     Args:
         ids: A stable, unique id for each problem.
@@ -47,9 +47,9 @@ class Problems:
         self.domains: NDArray[np.str_] = np.array(
             domains if domains is not None else ["default"] * count, dtype=np.str_
         )
-        self.levels: dict[str, BoolArray] = {name: np.asarray(mask, bool) for name, mask in (levels or {}).items()}
-        self.rows: IntArray = np.arange(count, dtype=np.int64) if rows is None else np.asarray(rows, np.int64)
-        self._features = {name: np.asarray(values, np.float64) for name, values in (features or {}).items()}
+        self.levels: dict[str, BoolArray] = {name: np.array(mask, bool) for name, mask in (levels or {}).items()}
+        self.rows: IntArray = np.array(np.arange(count) if rows is None else rows, np.int64)
+        self._features = {name: np.array(values, np.float64) for name, values in (features or {}).items()}
         self._index = {identifier: index for index, identifier in enumerate(self.ids)}
         if len(self._index) != count:
             raise UserError(
@@ -58,12 +58,20 @@ class Problems:
         for name, values in {"domains": self.domains, **self.levels, **self._features, "rows": self.rows}.items():
             if len(values) != count:
                 raise UserError(f"problems: column '{name}' has {len(values)} values for {count} problems")
+            values.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def index_of(self, identifier: str) -> int:
-        """The index of the problem with this id. Raises KeyError where there is none."""
+        """The index of the problem with this id.
+
+        Raises:
+            UserError: There is none.
+        """
+        if identifier not in self._index:
+            example = f"; ids are such as '{self.ids[0]}'" if self.ids else ""
+            raise UserError(f"there is no problem '{identifier}'{example}")
         return self._index[identifier]
 
     def get(self, identifier: str) -> int | None:

@@ -79,7 +79,10 @@ class Setup(Protocol):
     rng: Generator  # the plugin's own; the core saves and restores it
 
     def column(self, name: str, fill: float) -> NDArray[Any]:
-        """An array with one row a problem, filled with `fill`; the core saves it and re-maps it by problem id."""
+        """An array with one row a problem, filled with `fill`; the core saves it and re-maps it by problem id.
+
+        Like `build`, for the factory alone.
+        """
 
     def build(self, kind: str, spec: Any, name: str) -> Any:
         """A child plugin of this kind (an inner sampler, say). The core calls, saves and restores it too."""
@@ -118,7 +121,7 @@ class Sampler(Part):
 
     def draw(self, context: DrawContext, count: int) -> list[PromptRequest]:
         """At most `count` distinct problems from `context.pool`. Called once for each domain, also for refills."""
-        raise NotImplementedError
+        raise NotImplementedError("a sampler must have `draw`")
 
 
 class Gate(Part):
@@ -126,7 +129,7 @@ class Gate(Part):
 
     def admit(self, context: Context, group: Group) -> Admission:
         """Whether to train on this group. It has two judged rollouts at least, or one where there is a critic."""
-        raise NotImplementedError
+        raise NotImplementedError("a gate must have `admit`")
 
 
 class StagePolicy(Part):
@@ -134,7 +137,7 @@ class StagePolicy(Part):
 
     def decide(self, context: Context) -> Decision:
         """Asked before each step. Must be pure: asked twice, it answers twice the same."""
-        raise NotImplementedError
+        raise NotImplementedError("a stage policy must have `decide`")
 
 
 class DifficultyMetric(Part):
@@ -142,7 +145,7 @@ class DifficultyMetric(Part):
 
     def estimate(self, indices: IntArray) -> Estimate:
         """Pass rates of these problems: int64, shape (k,) -> three float64 arrays of shape (k,)."""
-        raise NotImplementedError
+        raise NotImplementedError("a difficulty metric must have `estimate`")
 
 
 class Reward:
@@ -156,7 +159,7 @@ class Reward:
 
     async def score(self, responses: Sequence[Response]) -> list[Verdict]:
         """A verdict for each response, in order."""
-        raise NotImplementedError
+        raise NotImplementedError("a reward must have `score`")
 
 
 class Sandbox:
@@ -164,7 +167,7 @@ class Sandbox:
 
     async def run(self, program: str, inputs: Sequence[str], limits: Limits) -> list[Execution]:
         """Run the program once for each standard input, within the limits; one execution for each, in order."""
-        raise NotImplementedError
+        raise NotImplementedError("a sandbox must have `run`")
 
     async def close(self) -> None:
         """Release all that it holds. Called once."""

@@ -39,8 +39,8 @@ class RunFolder:
             return {}
         try:
             run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(run, dict):
-                raise ValueError(f"expected a mapping, got {run!r:.40}")
+            if fault := _fault_of(run):
+                raise ValueError(fault)
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error}): restore it, or give the run another name") from error
         return run
@@ -136,13 +136,34 @@ def find_run(run: str) -> tuple[Path, int | None]:
     Raises:
         UserError: There is no such run, or the step is no number.
     """
-    name, at, step = run.partition("@")
-    folder = next((path for path in (Path(name), Path("runs") / name) if (path / "run.json").is_file()), None)
-    if folder is None:
-        raise UserError(f"no run '{name}': neither {name} nor {Path('runs') / name} holds a run.json")
-    if at and not re.fullmatch("[0-9]{1,9}", step):
-        raise UserError(f"'{run}': expected RUN@STEP with a number")
-    return folder, int(step) if at else None
+    if folder := _folder_of(run):
+        return folder, None
+    name, at, step = run.rpartition("@")
+    numbered = re.fullmatch("[0-9]{1,9}", step)
+    if at and (folder := _folder_of(name)):
+        if not numbered:
+            raise UserError(f"'{run}': expected RUN@STEP with a number")
+        return folder, int(step)
+    name = name if at and numbered else run
+    raise UserError(f"no run '{name}': neither {name} nor {Path('runs') / name} holds a run.json")
+
+
+def _folder_of(name: str) -> Path | None:
+    return next((path for path in (Path(name), Path("runs") / name) if os.path.isfile(path / "run.json")), None)
+
+
+def _fault_of(run: Any) -> str | None:
+    """What is wrong with the content of a `run.json`, as far as a resume relies on it; None if nothing."""
+    if not isinstance(run, dict):
+        return f"expected a mapping, got {run!r:.40}"
+    if not isinstance(run.get("fingerprint"), dict):
+        return "its fingerprint is no mapping"
+    if not isinstance(run.get("accepted_changes", []), list):
+        return "its accepted_changes are no list"
+    ended = run.get("ended")
+    if ended is not None and not (isinstance(ended, dict) and {"step", "reason"} <= ended.keys()):
+        return "its end has no step or no reason"
+    return None
 
 
 def _observation_schema() -> Any:

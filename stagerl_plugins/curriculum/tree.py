@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from stagerl_plugins.config import parse_options
-from stagerl_plugins.errors import PluginError, UserError, at, place_of
+from stagerl_plugins.errors import PluginError, UserError, account_of, at
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import DifficultyMetric, Gate, Part, Sampler, StagePolicy
@@ -45,7 +45,12 @@ class Node:
         return f"{self.registration.kind} {self.registration.name}"
 
     def column(self, name: str, fill: float) -> NDArray[Any]:
-        """An array with one row a problem, filled with `fill`, of `fill`'s type; saved and re-mapped by problem id."""
+        """An array with one row a problem, filled with `fill`, of `fill`'s type; saved and re-mapped by problem id.
+
+        Raises:
+            PluginError: Asked for twice, or not in the factory.
+        """
+        self._in_factory("column")
         if name in self.columns:
             raise PluginError(f"{self.registration} asks for column '{name}' twice")
         values = np.full(len(self.problems), fill)
@@ -53,8 +58,17 @@ class Node:
         return values
 
     def build(self, kind: str, spec: Any, name: str) -> Any:
-        """A child plugin of this kind; the core calls, saves and restores it too."""
+        """A child plugin of this kind; the core calls, saves and restores it too.
+
+        Raises:
+            PluginError: Not asked for in the factory, or as `Tree.build` does.
+        """
+        self._in_factory("build")
         return self.tree.build(kind, spec, f"{self.path}/{name}", f"{self.where}.{name}")
+
+    def _in_factory(self, asked: str) -> None:
+        if hasattr(self, "part"):
+            raise PluginError(f"{self.registration}: setup.{asked} may be called in its factory alone")
 
 
 class Tree:
@@ -94,13 +108,13 @@ class Tree:
             raise PluginError(f"two plugins want the place '{path}': {self.nodes[path].registration} was there first")
         self.nodes[path] = node
         try:
-            node.part = node.registration.factory(options, node)
+            node.part = node.registration.make(options, node)
         except UserError as error:
             raise at(node.where, error) from error
         except PluginError:
             raise
         except Exception as error:
-            raise PluginError(f"{node.registration} could not be built: {error!r}{place_of(error)}") from error
+            raise PluginError(f"{node.registration} could not be built: {account_of(error)}") from error
         if not isinstance(node.part, BASES[kind]):
             base = BASES[kind].__name__
             raise PluginError(f"{node.registration}: its factory must return a {base}, got {node.part!r:.200}")
@@ -119,10 +133,12 @@ class Tree:
             return getattr(node.part, method)(*arguments)
         except UserError as error:
             raise at(node.where, error) from error
+        except PluginError:
+            raise
         except Exception as error:
             given = ", ".join(repr(argument)[:200] for argument in arguments)
             raise PluginError(
-                f"{node.registration} at {path} raised in {method}({given}): {error!r}{place_of(error)}"
+                f"{node.registration} at {path} raised in {method}({given}): {account_of(error)}"
             ) from error
         finally:
             key = f"{path}.{method}"
@@ -136,8 +152,8 @@ class Tree:
         """
         value = self.call(path, method, *arguments)
         if not isinstance(value, answer):
-            name = self.nodes[path].registration
-            raise PluginError(f"{name} at {path}: {method} must return a {answer.__name__}, got {value!r:.200}")
+            name, a = self.nodes[path].registration, "an" if answer.__name__[0] in "AE" else "a"
+            raise PluginError(f"{name} at {path}: {method} must return {a} {answer.__name__}, got {value!r:.200}")
         return value
 
     def metrics(self) -> dict[str, float]:

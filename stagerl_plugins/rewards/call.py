@@ -7,7 +7,7 @@ from typing import Any
 
 from stagerl_plugins.config import parse_options
 from stagerl_plugins.errors import PluginError, UserError, at, place_of
-from stagerl_plugins.plugins import Plugins
+from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.types import Outcome, Response, Verdict
 
@@ -25,15 +25,27 @@ class WorkerSetup:
 
         Raises:
             UserError: An unknown plugin or wrong options; `name` is the path of the key.
-            PluginError: Its factory returned something else.
+            PluginError: Its factory takes or returned something else, or its attributes are of wrong types.
         """
         plugin, options = parse_options(self._plugins, kind, spec, name)
         registration = self._plugins.find(kind, plugin)
-        built = registration.factory(options, self)
+        built = registration.make(options, self)
         if not isinstance(built, BASES.get(kind, object)):
             base = BASES[kind].__name__
             raise PluginError(f"{registration}: its factory must return a {base}, got {built!r:.200}")
+        if fault := _fault_of(registration, built):
+            raise PluginError(f"{registration}: {fault}")
         return built
+
+
+def _fault_of(registration: Registration, built: Any) -> str | None:
+    """What is wrong with a reward's attributes; None if nothing. `isolated` is asked before anything is built."""
+    isolated, seconds = getattr(registration.factory, "isolated", True), getattr(built, "cpu_seconds", None)
+    if not isinstance(isolated, bool):
+        return f"isolated must be True or False, got {isolated!r}"
+    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
+        return f"cpu_seconds must be a number above 0 or None, got {seconds!r}"
+    return None
 
 
 def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:

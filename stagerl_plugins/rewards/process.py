@@ -24,6 +24,7 @@ from stagerl_plugins.types import Outcome, Verdict
 
 START_SECONDS = 60.0  # processes that take longer to start are given up
 PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
+LONGEST_WAIT = 3600.0  # in one call: the operating system takes no more than 24 days
 ATTEMPTS = 3  # a process may be killed while it starts
 
 
@@ -74,8 +75,8 @@ class VerdictProcess:
 
     def _answer_within(self, seconds: float, cpu_seconds: float | None) -> Verdict:
         deadline = time.monotonic() + seconds
-        allowed = cpu_seconds
-        while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), allowed or seconds))):
+        allowed = cpu_seconds or LONGEST_WAIT
+        while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), allowed, LONGEST_WAIT))):
             if time.monotonic() >= deadline:
                 self.kill()
                 return Verdict.not_judged(f"took longer than {seconds:g} s")

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from stagerl_plugins.config import parse_options
+from stagerl_plugins.errors import account_of
 from stagerl_plugins.plugins import Plugins, Registration, load_plugins
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import DifficultyMetric, Gate, Reward, Sampler, Sandbox, StagePolicy
@@ -42,8 +43,8 @@ def check_plugin(
 
     Every plugin: the options are accepted, wrong ones are refused, and they travel to other processes. What lives in
     the curriculum is then used in simulated runs of some 25 steps: its answers are valid, asking changes nothing, its
-    state goes through JSON and NumPy files, and runs that are killed and resumed repeat the undisturbed one. Rewards
-    judge responses of every awkward sort; sandboxes keep their bounds.
+    state goes through JSON and NumPy files and has no numbers by row, and runs that are killed and resumed repeat the
+    undisturbed one. Rewards judge responses of every awkward sort; sandboxes keep their bounds.
 
     Args:
         kind: `sampler`, `gate`, `stage_policy`, `difficulty_metric`, `reward` or `sandbox`.
@@ -57,7 +58,9 @@ def check_plugin(
     Raises:
         ContractError: It does not; says what it must do.
         UserError: There is no such plugin, or the options are wrong.
+        TypeError: `options`, `plugins` or `problems` are something else.
     """
+    _check_arguments(options=(options, Mapping), plugins=(plugins, Plugins), problems=(problems, Problems))
     plugins = load_plugins() if plugins is None else plugins
     registration = plugins.find(kind, name)
     options = dict(options or {})
@@ -68,7 +71,13 @@ def check_plugin(
     elif kind == "sandbox":
         check_sandbox(registration, options, plugins)
     else:
-        check_in_curriculum(registration, options, plugins, problems or simulated_problems())
+        check_in_curriculum(registration, options, plugins, simulated_problems() if problems is None else problems)
+
+
+def _check_arguments(**arguments: tuple[Any, type]) -> None:
+    for name, (value, wanted) in arguments.items():
+        if value is not None and not isinstance(value, wanted):
+            raise TypeError(f"{name} must be a {wanted.__name__}, got {value!r:.200}")
 
 
 def _check_methods(registration: Registration) -> None:
@@ -94,17 +103,35 @@ def _check_options(registration: Registration, options: Mapping[str, Any], plugi
         raise ContractError(f"{registration}: its options cannot be sent to another process: {error}") from error
     if arrived != (registration.name, parsed):
         raise ContractError(f"{registration}: its options change on the way to another process")
-    if _takes(parsed, "no_such_option"):
+    _check_defaults(registration, parsed)
+    if _takes(registration, parsed, "no_such_option"):
         raise ContractError(f"{registration}: takes the unknown option 'no_such_option': forbid others")
     for key, field in registration.options.model_fields.items():
-        if field.annotation is not Any and _takes(parsed, field.alias or key):
+        if field.annotation is not Any and _takes(registration, parsed, field.alias or key):
             raise ContractError(f"{registration}: takes any object for the option '{key}': declare its type")
 
 
-def _takes(options: BaseModel, key: str) -> bool:
+def _check_defaults(registration: Registration, options: BaseModel) -> None:
+    """Pydantic takes a default as it is."""
+    values = {field.alias or key: getattr(options, key) for key, field in type(options).model_fields.items()}
+    try:
+        type(options).model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ContractError(
+            f"{registration}: the default of its option '{key}' is refused: {first['msg']}, got {first['input']!r:.200}"
+        ) from error
+
+
+def _takes(registration: Registration, options: BaseModel, key: str) -> bool:
     """Whether a value that is of no type options may have is taken for `key`, beside these options."""
     try:
         type(options).model_validate({**options.model_dump(by_alias=True), key: object()})
     except ValidationError:
         return False
+    except Exception as error:
+        raise ContractError(
+            f"{registration}: its options raised {account_of(error)} for a '{key}' of another type: raise ValueError"
+        ) from error
     return True

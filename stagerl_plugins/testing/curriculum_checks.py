@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from stagerl_plugins.errors import PluginError, UserError, place_of
+from stagerl_plugins.errors import PluginError, UserError, account_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.protocols import Context
 from stagerl_plugins.testing.contract_error import ContractError
 from stagerl_plugins.testing.resume_checks import check_resume
 from stagerl_plugins.testing.simulation import BATCH_SIZE, GROUP_SIZE, STAGES, SimulatedRun, simulated_config
-from stagerl_plugins.types import Admission, Decision, Estimate, Move, StepRecord
+from stagerl_plugins.types import Admission, Decision, Estimate, StepRecord
 
 
 def check_in_curriculum(
@@ -36,7 +36,7 @@ def check_in_curriculum(
     except ContractError:
         raise
     except Exception as error:
-        raise ContractError(f"{registration}: {error!r}{place_of(error)}") from error
+        raise ContractError(f"{registration}: {account_of(error)}") from error
 
 
 def _check_everywhere(
@@ -95,9 +95,7 @@ def _check_admissions(registration: Registration, path: str, run: SimulatedRun) 
         group = run.group(1, index, GROUP_SIZE)
         if len(group.scores) < 2:
             continue
-        admission = run.curriculum.tree.call(path, "admit", _context(run), group)
-        if not isinstance(admission, Admission) or not isinstance(admission.admit, bool):
-            raise ContractError(f"{registration}: admit must return an Admission of True or False, got {admission!r}")
+        run.curriculum.tree.ask(path, "admit", Admission, _context(run), group)
 
 
 def _check_decisions(registration: Registration, path: str, run: SimulatedRun) -> None:
@@ -106,9 +104,7 @@ def _check_decisions(registration: Registration, path: str, run: SimulatedRun) -
     first = True
     while first or run.run_step() is not None:
         first = False
-        one, two = (run.curriculum.tree.call(path, "decide", _context(run)) for _ in range(2))
-        if not isinstance(one, Decision) or not isinstance(one.move, Move):
-            raise ContractError(f"{registration}: decide must return a Decision with a Move, got {one!r}")
+        one, two = (run.curriculum.tree.ask(path, "decide", Decision, _context(run)) for _ in range(2))
         if not all(isfinite(value) for value in one.evidence.values()):
             raise ContractError(
                 f"{registration}: a Decision's evidence must be finite numbers, got {dict(one.evidence)}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stagerl_plugins.config_files import flatten
 from stagerl_plugins.curriculum.state import load_state, save_state
 from stagerl_plugins.plugins import Registration
 from stagerl_plugins.problems import Problems
@@ -26,7 +28,7 @@ def check_resume(registration: Registration, new_run: NewRun, problems: Problems
     They are killed at each step; every sixth goes on to the end; a last one finds its data set changed.
 
     Raises:
-        ContractError: A resumed run differs, or the plugin's state cannot be saved.
+        ContractError: A resumed run differs, or the plugin's state cannot be saved or is by row.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -43,6 +45,7 @@ def check_resume(registration: Registration, new_run: NewRun, problems: Problems
         _compare_by_id(registration, _resumed(new_run(problems), half), run)
         while run.run_step() is not None:
             pass
+    _check_not_by_row(registration, new_run, problems)
 
 
 def _next(run: SimulatedRun) -> dict[str, Any]:
@@ -98,6 +101,53 @@ def _compare_by_id(registration: Registration, one: SimulatedRun, other: Simulat
                 f"{registration}: once rows are in another order, problems have the estimates of others; "
                 "keep what belongs to a problem in a column, or by its id"
             )
+
+
+def _check_not_by_row(registration: Registration, new_run: NewRun, problems: Problems) -> None:
+    """What is kept by row is another problem's once rows have changed.
+
+    Draws cannot show it, as they may depend on the rows' order. So it is looked for in the state: as many numbers as
+    there are problems, whatever their number, and no id.
+    """
+    by_row = [_kept_by_row(registration, new_run(some)) for some in (problems, _twice(problems))]
+    for place in by_row[0] & by_row[1]:
+        raise ContractError(
+            f"{registration}: its state's {place} has a number for each row: once rows have changed, problems have "
+            "those of others; keep what belongs to a problem in a column, or by its id"
+        )
+
+
+def _kept_by_row(registration: Registration, run: SimulatedRun) -> set[str]:
+    """Where in a plugin's own state there is a number for each problem, at the end of a run; nowhere if it has ids."""
+    while run.run_step() is not None:
+        pass
+    places = set()
+    for node in run.curriculum.tree.nodes.values():
+        if node.registration == registration:
+            state = node.part.state_dict()
+            shown = repr(state)
+            if not any(identifier in shown for identifier in run.problems.ids):
+                places |= {key for key, value in flatten(state).items() if _are_numbers(value, len(run.problems))}
+    return places
+
+
+def _are_numbers(value: Any, count: int) -> bool:
+    """Whether a value is an array or a list of so many numbers, or of None where there is none yet."""
+    if isinstance(value, np.ndarray):
+        return count in value.shape and value.dtype.kind in "biuf"
+    numbers = isinstance(value, list | tuple) and all(item is None or isinstance(item, Number) for item in value)
+    return numbers and len(value) == count
+
+
+def _twice(problems: Problems) -> Problems:
+    """The same problems, and each once more under another id."""
+    rows = np.tile(np.arange(len(problems)), 2)
+    return Problems(
+        ids=[*problems.ids, *(f"{identifier}, once more" for identifier in problems.ids)],
+        domains=[str(domain) for domain in problems.domains[rows]],
+        levels={name: mask[rows] for name, mask in problems.levels.items()},
+        features={name: problems.feature(name)[rows] for name in problems.feature_names},
+    )
 
 
 def _with_other_rows(problems: Problems) -> Problems:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from stagerl_plugins.errors import UserError, place_of
+from stagerl_plugins.errors import PluginError, UserError, account_of, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards.call import WorkerSetup, from_json, printable
@@ -67,6 +67,9 @@ def check_reward(
         alone = [judge([response], what) for what, response in zip(texts, responses, strict=True)]
         together = judge(responses, "all at once")
         judge([], "no response at all")
+    if not any(verdict.judged for verdict in together):
+        why = together[-1].detail
+        raise ContractError(f"{registration}: judged no response at all, not even the ground truth itself: {why}")
     for what, (one,), other in zip(texts, alone, together, strict=True):
         if (one.outcome, one.score) != (other.outcome, other.score):
             shown = f"{one.outcome} with {one.score} alone but {other.outcome} with {other.score} among others"
@@ -78,8 +81,10 @@ def _built(registration: Registration, kind: str, options: Mapping[str, Any], pl
         return WorkerSetup(plugins).build(kind, {registration.name: options}, kind)
     except UserError as error:
         raise ContractError(f"{registration}: {error}") from error
+    except PluginError as error:  # names it already
+        raise ContractError(str(error)) from error
     except Exception as error:
-        raise ContractError(f"{registration} could not be built: {error!r}{place_of(error)}") from error
+        raise ContractError(f"{registration} could not be built: {account_of(error)}") from error
 
 
 @contextlib.contextmanager
@@ -128,7 +133,7 @@ def check_sandbox(registration: Registration, options: Mapping[str, Any], plugin
     except ContractError:
         raise
     except Exception as error:
-        raise ContractError(f"{registration}: run raised {error!r}{place_of(error)}") from error
+        raise ContractError(f"{registration}: run raised {account_of(error)}") from error
 
 
 async def _use_sandbox(registration: Registration, sandbox: Sandbox) -> None:

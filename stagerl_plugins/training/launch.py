@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shlex
@@ -11,7 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+import psutil
 
 from stagerl_plugins.config import Config, on_plugin_error, parse
 from stagerl_plugins.config_files import flatten, override, read_yaml
@@ -156,6 +159,7 @@ class Training:
         self.log = launch.folder / LOG
         try:
             launch.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (launch.folder / "lock").open("w")  # no child inherits it
         except OSError as error:
             raise UserError(f"{launch.folder}: cannot be written: {error.strerror or error}") from error
         self._refuse_second()
@@ -174,8 +178,8 @@ class Training:
     def _refuse_second(self) -> None:
         """Two runs in one folder would mix; what a dead one left behind is ended."""
         folder = str(self.launch.folder)
-        others = marked(folder)
-        if any("stagerl_plugins.training.supervise" in process.cmdline() for process in others):
+        if not _locked(self._lock) or any(map(_supervises, marked(folder))):
+            self._lock.close()
             raise UserError(
                 f"run '{self.launch.config.name}' is in progress; wait for it, or give this one another name"
             )
@@ -193,7 +197,7 @@ class Training:
                     seen[entry["step"]] = entry
                     show(entry)
             if code is not None:
-                end_all(str(self.launch.folder), self.process.pid)  # the supervisor may itself have been killed
+                self._end_all()
                 return code
             time.sleep(poll)
 
@@ -205,7 +209,12 @@ class Training:
             self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.process.kill()
+        self._end_all()
+
+    def _end_all(self) -> None:
+        """End what is left: the supervisor may itself have been killed. Then the folder is free again."""
         end_all(str(self.launch.folder), self.process.pid)
+        self._lock.close()
 
     def last_checkpoint(self) -> int | None:
         steps = Checkpoints(self.launch.folder).steps()
@@ -216,6 +225,22 @@ class Training:
         with self.log.open("rb") as file:
             file.seek(self._log_before)
             return file.read().decode("utf-8", errors="replace")
+
+
+def _locked(file: TextIO) -> bool:
+    """Whether this process has the file for itself now; the kernel takes it back from a killed one."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # any other: a file system without locks, where a run is known by its processes alone
+        return not isinstance(error, BlockingIOError)
+    return True
+
+
+def _supervises(process: psutil.Process) -> bool:
+    try:
+        return "stagerl_plugins.training.supervise" in process.cmdline()
+    except psutil.Error:
+        return False  # it has just ended
 
 
 _DEFAULTS = {

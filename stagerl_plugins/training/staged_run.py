@@ -58,6 +58,7 @@ class StagedRun(PPOTrainerSync):
         self.book: StepBook
         self.validated_at = -1
         self._saved_at = -1
+        self._news: dict[str, str] = {}  # of this start, for `run.json`
         self._transition: Transition | None = None
         self._validation: dict[str, float] = {}
         super().__init__(config)
@@ -108,7 +109,7 @@ class StagedRun(PPOTrainerSync):
                 f"the problems changed since step {self.global_steps}: {changes['gained']} new, {changes['lost']} gone"
             )
             logger.warning(message)
-            self.run_folder.write_run(problems_changed=message)
+            self._news = {"problems_changed": message}
         with open_dict(self.config):  # a validation that the kill prevented is made up for, another is not repeated
             self.config.trainer.val_before_train = self._validates(self.global_steps) and not self._was_validated
         logger.info("resumed from %s", resumed)
@@ -156,6 +157,7 @@ class StagedRun(PPOTrainerSync):
             plugins=[str(registration) for registration in self.plugins.registrations.values()],
             accepted_changes=accepted,
             ended=None,
+            **self._news,
         )
 
     # -- checkpoints and validation -------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def test_a_detail_can_always_be_written_to_a_file(plugins: Plugins, how: str) ->
         ("crash", "its verdict process died"),
         ("eat_memory", "raised MemoryError"),
         ("nan", "raised ValueError: a score must be finite, got nan"),
-        ("verdict_of_text", "returned a verdict of wrong types: ValueError: 'splendid' is not a valid Outcome"),
+        ("verdict_of_text", "raised ValueError: 'splendid' is not a valid Outcome"),
         ("text", "returned '1.0' instead of a list of verdicts"),
         ("seven", "returned 7 instead of a list of verdicts"),
         ("none", "returned None instead of a list of verdicts"),
@@ -188,6 +188,12 @@ def test_five_hundred_at_once_with_hostile_ones_from_another_thread_s_event_loop
     while (left := unsettled()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
+
+
+def test_a_time_limit_may_be_as_good_as_none(plugins: Plugins) -> None:
+    with Judge({"as_told": AS_TOLD, "remote": "remote"}, plugins, Judging(seconds=1e300)) as judge:
+        assert verdict(judge, "fine") == Verdict(Outcome.CORRECT, 1.0, "fine")
+        assert verdict(judge, "fine", "remote") == Verdict(Outcome.CORRECT, 1.0, "fine")
 
 
 def test_a_cancelled_wait_leaves_the_judge_working(impatient: Judge) -> None:

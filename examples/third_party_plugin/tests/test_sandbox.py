@@ -53,11 +53,11 @@ def inner():
     return Unprotected()
 
 
-def run(inner, program, *calls, seconds=10, size=100):
+def run(inner, program, *calls, seconds=10, **options):
     """What came out, call by call, and what the inner sandbox was asked for."""
 
     async def all_calls():
-        sandbox = Remembering(RememberingOptions(inner="unprotected", size=size), inner)
+        sandbox = Remembering(RememberingOptions(inner="unprotected", **options), inner)
         limits = Limits(seconds)
         return [[e.stdout for e in await sandbox.run(program, inputs, limits)] for inputs in calls]
 
@@ -84,3 +84,22 @@ def test_one_that_hit_a_limit_is_tried_again(inner):
 def test_the_oldest_is_forgotten_first(inner):
     _, asked = run(inner, "input()", ["1", "2", "3"], ["3"], ["1"], size=2)
     assert asked == ["1", "2", "3", "1"]
+
+
+def test_large_outputs_are_forgotten_sooner(inner):
+    _, asked = run(inner, "print(input() * 400_000)", ["1", "2", "3"], ["3"], ["1"], megabytes=1)
+    assert asked == ["1", "2", "3", "1"]
+
+
+def test_what_is_forgotten_while_others_are_waited_for_is_still_answered(inner):
+    slow_for_two = "import time; text = input(); time.sleep(text == '2'); print(end=text)"
+
+    async def both():
+        sandbox = Remembering(RememberingOptions(inner="unprotected", size=1), inner)
+        await sandbox.run(slow_for_two, ["1"], Limits())
+        executions, _ = await asyncio.gather(
+            sandbox.run(slow_for_two, ["1", "2"], Limits()), sandbox.run("print(input())", ["3"], Limits())
+        )
+        return [execution.stdout for execution in executions]
+
+    assert asyncio.run(both()) == ["1", "2"]

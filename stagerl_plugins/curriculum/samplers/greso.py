@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import compress
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from stagerl_plugins.config import PluginSpec
 from stagerl_plugins.difficulty.outcome_counts import count_outcomes
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
-from stagerl_plugins.protocols import DrawContext, Sampler, Setup
+from stagerl_plugins.protocols import Context, DrawContext, Sampler, Setup
 from stagerl_plugins.types import FloatArray, IntArray, PromptRequest, StepRecord
 
 stagerl_contract = 1
@@ -38,7 +39,8 @@ class Greso(Sampler):
     `p_easy` if all those rollouts were correct, else `p_hard`. Both tune themselves after each step, within 0.05 to
     0.95: down by `adjustment` if the share of such groups in the step is at or above its target, else up. The targets
     are 1/3 and 2/3 of 25 %. Tuning starts when a problem returns, as before that there is no history to filter by (the
-    authors' code starts in the second epoch). Once the whole pool was proposed, skipped problems fill the batch.
+    authors' code starts in the second epoch). Once the whole pool was proposed, skipped problems fill the batch; what
+    is kept beyond a batch waits for the next draw.
     """
 
     def __init__(self, options: GresoOptions, setup: Setup) -> None:
@@ -50,22 +52,33 @@ class Greso(Sampler):
         self._seen = setup.column("seen", False)
         self._p_easy, self._p_hard = options.p_easy, options.p_hard
         self._skipped = 0
+        self._waiting: list[PromptRequest] = []  # kept, but beyond a batch
+        self._problems = setup.problems
+
+    def stage_began(self, context: Context) -> None:
+        self._waiting.clear()
 
     def draw(self, context: DrawContext, count: int) -> list[PromptRequest]:
-        pool = context.pool
-        kept: list[PromptRequest] = []
+        indices = _indices(self._waiting)
+        allowed = context.pool.allows(indices)
+        kept, waiting = list(compress(self._waiting, allowed)), list(compress(self._waiting, ~allowed))
+        pool = context.pool.without(indices)
         skipped: list[PromptRequest] = []
+        tried = 0
         while len(kept) < count and len(pool) > 0:
-            proposed = self._inner.draw(replace(context, pool=pool), count - len(kept))
+            share = (tried - len(skipped) + 1) / (tried + 1)  # of what was proposed in this draw, how much is kept
+            proposed = self._inner.draw(replace(context, pool=pool), ceil((count - len(kept)) / share))
             if not proposed:
                 break
-            indices = np.array([request.index for request in proposed], dtype=np.int64)
+            indices = _indices(proposed)
             pool = pool.without(indices)
             keep = self._rng.random(len(indices)) < self._keep_probability(indices)
             kept += compress(proposed, keep)
             skipped += compress(proposed, ~keep)
+            tried += len(proposed)
         self._skipped += len(skipped)
-        return kept + skipped[: count - len(kept)]
+        self._waiting = waiting + kept[count:]
+        return (kept + skipped)[:count]
 
     def _keep_probability(self, indices: IntArray) -> FloatArray:
         streak = self._streak[indices]
@@ -101,10 +114,17 @@ class Greso(Sampler):
         return {"p_easy": self._p_easy, "p_hard": self._p_hard, "skipped": self._skipped}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"p_easy": self._p_easy, "p_hard": self._p_hard, "skipped": self._skipped}
+        waiting = [[self._problems.ids[r.index], r.n, dict(r.settings)] for r in self._waiting]
+        return {"p_easy": self._p_easy, "p_hard": self._p_hard, "skipped": self._skipped, "waiting": waiting}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._p_easy, self._p_hard, self._skipped = state["p_easy"], state["p_hard"], state["skipped"]
+        found = [(self._problems.get(identifier), n, settings) for identifier, n, settings in state["waiting"]]
+        self._waiting = [PromptRequest(index, n, settings) for index, n, settings in found if index is not None]
+
+
+def _indices(requests: list[PromptRequest]) -> IntArray:
+    return np.array([request.index for request in requests], dtype=np.int64)
 
 
 @hookimpl

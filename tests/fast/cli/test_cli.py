@@ -177,3 +177,21 @@ def test_grade_refuses_before_it_starts_anything(arguments: tuple[str, ...], mes
     done = stagerl("grade", *arguments, "--grader", "p", "--out", "out.parquet")
     assert (done.exit_code, done.stdout, done.stderr) == (2, "", message)
     assert not Path("out.parquet.partial").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--judge-seconds", "inf", "'inf' is no finite number"),
+        ("--judge-seconds", "nan", "'nan' is no finite number"),
+        ("--temperature", "inf", "'inf' is no finite number"),
+        ("--temperature", "nan", "'nan' is no finite number"),
+        ("--top-p", "nan", "'nan' is no finite number"),
+        ("--judge-processes", "1000000", "1000000 is not in the range 1<=x<=1024"),
+    ],
+)
+def test_grade_refuses_a_number_that_is_out_of_all_bounds(option: str, value: str, message: str) -> None:
+    done = stagerl("grade", "org/model", "problems.parquet", "--grader", "p", "--out", "out.parquet", option, value)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"stagerl: Invalid value for '{option}': {message}; see ")
+    assert done.stderr.count("\n") == 1

@@ -63,20 +63,55 @@ def test_observations_of_a_killed_attempt_are_dropped(tmp_path):
 
 def test_run_json_is_updated_by_key(tmp_path):
     run = RunFolder(tmp_path / "new")
-    run.write_run(name="a", ended=None)
-    run.write_run(ended={"step": 3})
-    assert run.read_run() == {"name": "a", "ended": {"step": 3}}
+    run.write_run(fingerprint={"seed": 1}, ended=None)
+    run.write_run(ended={"step": 3, "reason": "enough"})
+    assert run.read_run() == {"fingerprint": {"seed": 1}, "ended": {"step": 3, "reason": "enough"}}
 
 
-def test_a_damaged_run_json_is_one_line(tmp_path):
-    for content in ("{", "[]", "null"):
-        (tmp_path / "run.json").write_text(content)
-        with pytest.raises(UserError, match="cannot be read"):
-            RunFolder(tmp_path).read_run()
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "null",
+        '{"ended": null}',
+        '{"fingerprint": null}',
+        '{"fingerprint": ["seed"]}',
+        '{"fingerprint": {}, "accepted_changes": null}',
+        '{"fingerprint": {}, "ended": 3}',
+        '{"fingerprint": {}, "ended": {"step": 3}}',
+    ],
+)
+def test_a_damaged_run_json_is_one_line(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match=r"run\.json: cannot be read \(.+\): restore it, or give the run another name"):
+        RunFolder(tmp_path).read_run()
+
+
+def a_run(folder):
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{}")
+    return folder
 
 
 @pytest.mark.parametrize("step", ["x", "", "-1", "²", "9" * 5000])
 def test_a_step_is_a_number(tmp_path, step):
-    (tmp_path / "run.json").write_text("{}")
     with pytest.raises(UserError, match="expected RUN@STEP with a number"):
-        find_run(f"{tmp_path}@{step}")
+        find_run(f"{a_run(tmp_path / 'run')}@{step}")
+
+
+@pytest.mark.parametrize("folder", ["run", "me@home/run", "run@home", "run@7"])
+def test_a_run_is_a_folder_with_or_without_a_step(tmp_path, folder):
+    """Also where a name on the way has an `@`."""
+    run = a_run(tmp_path / folder)
+    assert find_run(str(run)) == (run, None)
+    assert find_run(f"{run}@40") == (run, 40)
+
+
+@pytest.mark.parametrize(
+    ("run", "name"),
+    [("lost", "lost"), ("lost@40", "lost"), ("me@home/lost", "me@home/lost"), ("x" * 5000, "x" * 5000)],
+)
+def test_a_run_that_is_nowhere_is_named(run, name):
+    with pytest.raises(UserError, match=f"no run '{name}': neither {name} nor runs/{name} holds a run.json"):
+        find_run(run)

@@ -209,6 +209,52 @@ def test_greso_asks_the_sampler_that_it_was_given():
     assert [drawn(one, step, 4) for step in (1, 2)] == [[0, 1, 2, 3], [4, 5, 0, 1]]
 
 
+def half_without_variance(count=40, **settings):
+    """A run of `greso` around `sequential`, in which no rollout of the even problems was ever right."""
+    one = curriculum({"greso": {"inner": "sequential"}}, count, **settings)
+    for step in range(1, 10):
+        observe(one, step, [group(index, 0 if index % 2 == 0 else 2) for index in range(count)])
+    one.advance(10, one.decide(10))
+    return one
+
+
+def test_greso_leaves_nothing_out_that_it_does_not_skip():
+    """However many problems it has to look at for a batch, those with variance come in the inner sampler's order."""
+    one = half_without_variance()
+    chosen = [index for step in range(10, 60) for index in drawn(one, step, 3)]
+    with_variance = [index for index in chosen if index % 2]
+    assert with_variance == [1 + 2 * (place % 20) for place in range(len(with_variance))]
+    assert len(with_variance) > 130
+
+
+def test_greso_leaves_nothing_out_in_any_domain_of_a_mix():
+    one = half_without_variance(domains=["math", "math", "code", "code"] * 10, mix={"math": 2, "code": 1})
+    chosen = [index for step in range(10, 60) for index in drawn(one, step, 3)]
+    for first in (1, 3):
+        of_a_domain = [index for index in chosen if index % 4 == first]
+        assert of_a_domain == [first + 4 * (place % 10) for place in range(len(of_a_domain))]
+
+
+def test_greso_goes_on_after_a_resume_as_if_there_had_been_none():
+    one = half_without_variance()
+    for step in range(10, 60):
+        resumed = curriculum({"greso": {"inner": "sequential"}}, 40)
+        resumed.load_state_dict(one.state_dict())
+        assert drawn(resumed, step, 3) == drawn(one, step, 3)
+
+
+def test_greso_asks_the_inner_sampler_seldom_even_where_it_skips_nearly_all(monkeypatch):
+    one = curriculum("greso", 4000)
+    for step in range(1, 10):
+        observe(one, step, [group(index, 0) for index in range(4000)])
+    inner, asked = one.tree.nodes["sampler/inner"].part, []
+    draw = inner.draw
+    monkeypatch.setattr(inner, "draw", lambda context, count: asked.append(count) or draw(context, count))
+    for step in range(10, 20):
+        assert len(drawn(one, step, 16)) == 16
+    assert len(asked) < 100
+
+
 def test_a_wrong_inner_sampler_is_one_line():
     with pytest.raises(
         UserError, match=r"sampler\.greso\.inner: no sampler is called 'unifrom': did you mean 'uniform'\?"

@@ -2,8 +2,7 @@
 
 import random
 import re
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -12,30 +11,15 @@ from hypothesis import strategies as st
 
 from stagerl_plugins.problems import Problems
 
-FOLDER = Path(__file__).parents[3] / "examples" / "quickstart"
-
 
 @pytest.fixture(scope="module")
-def task() -> ModuleType:
+def task(imported: Callable[[str], ModuleType]) -> ModuleType:
     return imported("task")
 
 
 @pytest.fixture(scope="module")
-def problems() -> ModuleType:
+def problems(imported: Callable[[str], ModuleType]) -> ModuleType:
     return imported("problems")
-
-
-def imported(name: str) -> ModuleType:
-    """A module of the example's folder, as a script there imports it; what it imports is forgotten again."""
-    before = dict(sys.modules)
-    sys.path.insert(0, str(FOLDER))
-    try:
-        return __import__(name)
-    finally:
-        sys.path.remove(str(FOLDER))
-        for added in ("task", "problems"):
-            if added not in before:
-                sys.modules.pop(added, None)
 
 
 @given(seed=st.integers(0, 10_000), terms=st.integers(2, 10))

@@ -95,6 +95,18 @@ def test_duplicates_are_refused_even_where_broken_plugins_are_skipped(site):
         site.load(on_error="skip")
 
 
+def test_a_duplicate_is_told_with_the_ways_out(site):
+    site.install("acme", SAMPLER.format(name="uniform"))
+    with pytest.raises(PluginError, match="rename, uninstall one, or leave one out by STAGERL_LOAD_PLUGINS"):
+        site.load()
+
+
+def test_a_package_that_registers_a_name_twice_is_told_so(site):
+    site.install("acme", SAMPLER.format(name="best") + "    register('best', Gate)")
+    with pytest.raises(PluginError, match=r"^sampler 'best' of acme 1\.0 is registered twice: rename one of the two$"):
+        site.load()
+
+
 def test_two_kinds_may_share_a_name(site):
     site.install("acme", SAMPLER.format(name="best") + SAMPLER.format(name="best").replace("samplers", "gates"))
     assert set(site.load("acme").registrations) == {("sampler", "best"), ("gate", "best")}
@@ -120,7 +132,15 @@ BROKEN = {
     "contract of text": ("stagerl_contract = '1'", "contract"),
     "options of another sort": ("@hookimpl\ndef register_gates(register): register('g', Gate, dict)", "pydantic"),
     "no factory": ("@hookimpl\ndef register_gates(register): register('g', 7)", "callable"),
-    "syntax": ("def", "acme.py:3)"),
+    "syntax": ("def", "acme.py, line 3: invalid syntax"),
+    "a name that is none": ("@hookimpl\ndef register_gates(register): register(None, Gate)", "`_` and `-`, got None"),
+    "a name with a dot": ("@hookimpl\ndef register_gates(register): register('my.gate', Gate)", "got 'my.gate'"),
+    "a name with a blank": ("@hookimpl\ndef register_gates(register): register('my gate', Gate)", "got 'my gate'"),
+    "a hook that is awaited": (
+        "@hookimpl\nasync def register_gates(register): register('g', Gate)",
+        "register_gates must be a plain function: nothing awaits it",
+    ),
+    "an event that is awaited": ("@hookimpl\nasync def step_ended(record): pass", "step_ended must be a plain func"),
     "leaving at import": ("raise SystemExit(3)", "cannot be imported: SystemExit"),
 }
 
@@ -153,6 +173,13 @@ def test_a_broken_plugin_is_named_and_skipped_if_so_configured(site, code, messa
 def test_a_failing_import_is_told_with_its_place(site):
     site.install("acme", "\nimport nothing_there")
     with pytest.raises(PluginError, match=rf"\({site.folder / 'acme.py'}:4\)"):
+        site.load()
+
+
+@pytest.mark.parametrize("entry", ["nothing_there", "acme:nothing_there"])
+def test_an_entry_point_that_leads_nowhere_is_shown_itself(site, entry):
+    site.install("acme", "", entry=entry)
+    with pytest.raises(PluginError, match=rf"nothing_there'\"?\) \(entry point `acme = {entry}`\)$"):
         site.load()
 
 

@@ -94,10 +94,52 @@ class Admits(Gate):
         return Admission(len(group.scores) > 2, "few")
 
 
+class DrawsInTurn(Draws):
+    """Keeps by id in its state how often a problem was drawn."""
+
+    def __init__(self, options, setup):
+        super().__init__(options, setup)
+        self.draws = np.zeros(len(setup.problems))
+
+    def draw(self, context, count):
+        pool = context.pool.indices
+        chosen = pool[np.argsort(self.draws[pool], kind="stable")[:count]]
+        self.draws[chosen] += 1
+        return [PromptRequest(int(index)) for index in chosen]
+
+    def state_dict(self):
+        return {"ids": list(self.setup.problems.ids), "draws": self.draws}
+
+    def load_state_dict(self, state):
+        for identifier, draws in zip(state["ids"], state["draws"], strict=True):
+            if (index := self.setup.problems.get(identifier)) is not None:
+                self.draws[index] = draws
+
+
+class RemembersScores(Decides):
+    """Its state grows with the run."""
+
+    def __init__(self, options, setup):
+        super().__init__(options, setup)
+        self.scores = []
+
+    def observe(self, record):
+        super().observe(record)
+        self.scores += [float(group.scores.mean()) for group, _ in record.groups if len(group.scores)]
+
+    def state_dict(self):
+        return {"steps": self.steps, "scores": self.scores}
+
+    def load_state_dict(self, state):
+        self.steps, self.scores = state["steps"], list(state["scores"])
+
+
 @pytest.mark.parametrize(
     ("kind", "factory"),
     [
         ("sampler", Draws),
+        ("sampler", DrawsInTurn),
+        ("stage_policy", RemembersScores),
         ("stage_policy", Decides),
         ("difficulty_metric", Estimates),
         ("reward", Judges),
@@ -155,6 +197,17 @@ class KeepsRowsInItsState(ForgetsWhereItWas):
         if state["ids"] != self.ids:
             raise ValueError("other problems")
         self.count = state["count"]
+
+
+class DrawsRowsInTurn(DrawsInTurn):
+    """Keeps by row in its state how often a problem was drawn."""
+
+    def state_dict(self):
+        return {"in": {"turn": self.draws.tolist()}}
+
+    def load_state_dict(self, state):
+        known = state["in"]["turn"][: len(self.draws)]
+        self.draws[: len(known)] = known
 
 
 class KeepsASet(Draws):
@@ -240,6 +293,27 @@ class EstimatesTooMuch(Estimates):
 class AdmitsTrue(Admits):
     def admit(self, context, group):
         return True
+
+
+class AdmitsRowsOnce(Admits):
+    """Keeps by row in its state when it saw a problem first."""
+
+    def __init__(self, options, setup):
+        self.seen_at = [None] * len(setup.problems)
+
+    def admit(self, context, group):
+        seen_at = self.seen_at[group.index]
+        return Admission(seen_at is None or seen_at == context.step, "seen before")
+
+    def observe(self, record):
+        for group, _ in record.groups:
+            self.seen_at[group.index] = self.seen_at[group.index] or record.step
+
+    def state_dict(self):
+        return {"seen_at": self.seen_at}
+
+    def load_state_dict(self, state):
+        self.seen_at = (state["seen_at"] + self.seen_at)[: len(self.seen_at)]
 
 
 class RaisesForEmpty(Judges):
@@ -344,6 +418,8 @@ class NotAsync(Judges):
         ("sampler", DrawsWithItsOwnDice, "all random numbers must come from setup.rng"),
         ("sampler", ForgetsWhereItWas, "state_dict must hold all"),
         ("sampler", KeepsRowsInItsState, "other problems"),
+        ("sampler", DrawsRowsInTurn, "its state's in.turn has a number for each row: "),
+        ("gate", AdmitsRowsOnce, "keep what belongs to a problem in a column, or by its id"),
         ("sampler", KeepsASet, "only JSON values and NumPy arrays can be saved"),
         ("sampler", MeasuresNothing, "metrics must be finite"),
         ("stage_policy", CountsQuestions, "decide must be pure"),
@@ -359,7 +435,7 @@ class NotAsync(Judges):
         ("sampler", MeasuresText, "metrics must be numbers by name, got {'mood': 'fine'}"),
         ("sampler", MisspeltMethod, "nothing calls `observed`: did you mean `observe`?"),
         ("stage_policy", EvidenceOfNothing, "evidence must be finite"),
-        ("difficulty_metric", EstimatesAnArray, "estimate must return a Estimate"),
+        ("difficulty_metric", EstimatesAnArray, "estimate must return an Estimate"),
         ("difficulty_metric", CountsByRow, "keep what belongs to a problem in a column, or by its id"),
         ("reward", CannotBeBuilt, "could not be built: OSError"),
         ("reward", NoSampler, "its factory must return a Reward"),
