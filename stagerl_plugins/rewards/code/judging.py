@@ -11,7 +11,7 @@ from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards.code.compare import same_output, same_value
 from stagerl_plugins.rewards.code.inside.codec import dumps, loads
 from stagerl_plugins.rewards.code.programs import asserts_program, call_program
-from stagerl_plugins.rewards.code.records import Tests
+from stagerl_plugins.rewards.code.records import ProblemTests
 from stagerl_plugins.types import Ended, Execution, Limits
 
 ROUNDS = 50  # asserts that need so many results one after the other are not followed further
@@ -48,7 +48,7 @@ class Rules:
     at_once: int = 16
 
 
-async def run_tests(sandbox: Sandbox, program: str, tests: Tests, rules: Rules) -> list[Result]:
+async def run_tests(sandbox: Sandbox, program: str, tests: ProblemTests, rules: Rules) -> list[Result]:
     """What became of each test, in order; with `stop_at_failure` up to the first that did not pass.
 
     Raises:
@@ -122,7 +122,7 @@ def _outcome_of(execution: Execution) -> tuple[str, Any]:
     return "no_answer", None
 
 
-async def _run_asserts(sandbox: Sandbox, program: str, tests: Tests, rules: Rules) -> list[Result]:
+async def _run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rules: Rules) -> list[Result]:
     """The tests run in one sandbox and the program in another: each call's result is sent from here to there.
 
     So that the tests' expected values are nowhere near the program.

@@ -13,7 +13,7 @@ from stagerl_plugins.rewards.code.hidden_tests import read_hidden
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class ProblemTests:
     """Tests of one problem: inputs with outputs, for a program or a function, or asserts.
 
     Args:
@@ -33,7 +33,7 @@ class Tests:
     unordered: bool = False
 
 
-def read_tests(ground_truth: Any) -> Tests:
+def read_tests(ground_truth: Any) -> ProblemTests:
     """Tests from a ground truth: JSON text, or the value itself.
 
     Taken are APPS' form (`inputs`, `outputs`, `fn_name` optional), HumanEval's (`test`, `entry_point`, `prompt`),
@@ -48,12 +48,19 @@ def read_tests(ground_truth: Any) -> Tests:
             ground_truth = json.loads(ground_truth)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"ground truth: expected tests as JSON, got {ground_truth[:80]!r}") from error
+    try:
+        return _tests_in(ground_truth)
+    except (TypeError, AttributeError, KeyError, SyntaxError, RecursionError) as error:
+        raise ValueError(f"ground truth: a value in it is of another type than its form has: {error}") from error
+
+
+def _tests_in(ground_truth: Any) -> ProblemTests:
     if isinstance(ground_truth, Mapping):
         record = {str(key): value for key, value in ground_truth.items() if value is not None}
         if "inputs" in record and "outputs" in record:
             return _of_apps(record)
         if "test" in record and "entry_point" in record:
-            return Tests(
+            return ProblemTests(
                 asserts=str(record["test"]), setup=str(record.get("prompt", "")), function=str(record["entry_point"])
             )
         if "test_list" in record:
@@ -65,7 +72,7 @@ def read_tests(ground_truth: Any) -> Tests:
     raise ValueError(f"ground truth: no tests of a known form in {ground_truth!r:.80}")
 
 
-def _of_apps(record: Mapping[str, Any]) -> Tests:
+def _of_apps(record: Mapping[str, Any]) -> ProblemTests:
     inputs, outputs = list(record["inputs"]), list(record["outputs"])
     if len(inputs) != len(outputs) or not inputs:
         raise ValueError(f"ground truth: {len(inputs)} inputs and {len(outputs)} outputs")
@@ -74,7 +81,7 @@ def _of_apps(record: Mapping[str, Any]) -> Tests:
         inputs, outputs = [_as_text(one) for one in inputs], [_as_text(one) for one in outputs]
     else:
         inputs = [_arguments(one) for one in inputs]
-    return Tests(tuple(inputs), tuple(outputs), function, unordered=bool(record.get("unordered", False)))
+    return ProblemTests(tuple(inputs), tuple(outputs), function, unordered=bool(record.get("unordered", False)))
 
 
 def _as_text(value: Any) -> str:
@@ -94,12 +101,12 @@ def _arguments(value: Any) -> list[Any]:
     return value
 
 
-def _of_mbpp(record: Mapping[str, Any]) -> Tests:
+def _of_mbpp(record: Mapping[str, Any]) -> ProblemTests:
     tests = [str(test) for test in record["test_list"]]
     if not tests:
         raise ValueError("ground truth: test_list is empty")
     setup = record.get("test_setup_code") or "\n".join(map(str, record.get("test_imports", ())))
-    return Tests(asserts="\n".join(tests), setup=str(setup), function=_tested_name(tests[0], record))
+    return ProblemTests(asserts="\n".join(tests), setup=str(setup), function=_tested_name(tests[0], record))
 
 
 def _tested_name(test: str, record: Mapping[str, Any]) -> str:
@@ -112,7 +119,7 @@ def _tested_name(test: str, record: Mapping[str, Any]) -> str:
     raise ValueError(f"ground truth: which function does this test? {test[:80]!r}")
 
 
-def _of_livecodebench(record: Mapping[str, Any]) -> Tests:
+def _of_livecodebench(record: Mapping[str, Any]) -> ProblemTests:
     cases: list[Any] = []
     for name in ("public_test_cases", "private_test_cases"):
         value = record.get(name) or []
@@ -123,13 +130,13 @@ def _of_livecodebench(record: Mapping[str, Any]) -> Tests:
     return _of_cases(cases, metadata.get("func_name"))
 
 
-def _of_cases(cases: list[Any], function: str | None) -> Tests:
+def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
     if not cases or not all(isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in cases):
         raise ValueError("ground truth: expected test cases with input and output")
     kinds = {str(case.get("testtype", "stdin")) for case in cases}
     if kinds == {"stdin"}:
-        return Tests(tuple(str(case["input"]) for case in cases), tuple(str(case["output"]) for case in cases))
+        return ProblemTests(tuple(str(case["input"]) for case in cases), tuple(str(case["output"]) for case in cases))
     if kinds != {"functional"} or not function:
         raise ValueError(f"ground truth: cannot tell how to run test cases of type {', '.join(sorted(kinds))}")
     outputs = tuple(json.loads(case["output"]) for case in cases)
-    return Tests(tuple(_arguments(case["input"]) for case in cases), outputs, function)
+    return ProblemTests(tuple(_arguments(case["input"]) for case in cases), outputs, function)

@@ -16,7 +16,7 @@ from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.code.extract import Take, program_in
 from stagerl_plugins.rewards.code.judging import NotJudgedError, Result, Rules, run_tests
-from stagerl_plugins.rewards.code.records import Tests, read_tests
+from stagerl_plugins.rewards.code.records import ProblemTests, read_tests
 from stagerl_plugins.types import Limits, Outcome, Response, Verdict
 
 stagerl_contract = 1
@@ -73,7 +73,7 @@ class CodeReward(Reward):
             return Verdict.not_judged(str(error))
         return self._verdict(results, tests)
 
-    def _verdict(self, results: list[Result], tests: Tests) -> Verdict:
+    def _verdict(self, results: list[Result], tests: ProblemTests) -> Verdict:
         counts = Counter(results)
         passed, total = counts[Result.PASSED], max(len(results), len(tests.inputs))
         detail = f"{passed} of {total} tests passed"
@@ -88,7 +88,7 @@ class CodeReward(Reward):
 
 
 @lru_cache(maxsize=64)  # the rollouts of a group share their tests, which may be megabytes
-def _tests_of(ground_truth: str) -> Tests:
+def _tests_of(ground_truth: str) -> ProblemTests:
     return read_tests(ground_truth)
 
 
