@@ -67,8 +67,8 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
     To look at, not to train with: it has been told of a validation that has not been.
 
     Raises:
-        UserError: A file is missing or broken, a data source has no reward, a stage has no problems, or a plugin
-            refuses what it is given.
+        UserError: A file is missing or broken, a data source has no reward or a reward no data source, a stage has no
+            problems, or a plugin refuses what it is given.
     """
     table = _problems_in(config, "train_files")
     held_out = _problems_in(config, "val_files")
@@ -77,9 +77,9 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
     except UserError as error:
         raise UserError(f"data.train_files: {error}") from None
     try:
-        for rows in (table, held_out):
-            if "data_source" in rows.column_names:
-                check_data_sources(settings.rewards, map(str, rows["data_source"].unique().to_pylist()))
+        columns = [rows["data_source"] for rows in (table, held_out) if "data_source" in rows.column_names]
+        if columns:
+            check_data_sources(settings.rewards, {str(name) for column in columns for name in column.to_pylist()})
         curriculum = Curriculum(settings, problems, plugins, least_judged(config))
         # a plugin that waits for a set of another name says so now, and not when hours are over
         curriculum.observe_validation(0, dict.fromkeys(map(validation_set, held_out.to_pylist()), 0.0))

@@ -83,6 +83,14 @@ def test_a_data_source_without_a_reward_is_named(tmp_path: Path, key: str) -> No
         build({"rewards": {"sums": "math"}}, **{"train_files": good, "val_files": good, key: other})
 
 
+def test_a_reward_is_for_a_data_source_of_training_or_validation(tmp_path: Path) -> None:
+    train, held_out = written(tmp_path / "a.parquet"), written(tmp_path / "b.parquet", data_source="aime")
+    build({"rewards": {"sums": "math", "aime": "math"}}, train_files=train, val_files=held_out)
+    with pytest.raises(UserError) as error:
+        build({"rewards": {"default": "math", "smus": "math"}}, train_files=train, val_files=held_out)
+    assert str(error.value) == "stagerl.rewards.smus: no problem has the data source 'smus': did you mean 'sums'?"
+
+
 def test_a_validation_set_that_no_problem_belongs_to_is_named(tmp_path: Path) -> None:
     train, held_out = written(tmp_path / "a.parquet"), written(tmp_path / "b.parquet", extra_info={"set": "easy"})
     for known in ("easy", None):
