@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from stagerl_plugins.config import Config
 from stagerl_plugins.errors import UserError, nearest
+from stagerl_plugins.training.checkpoints import Checkpoints
+from stagerl_plugins.training.resume import fingerprint
 
 AGENT_LOOP_MANAGER = "stagerl_plugins.training.agent_loop.StagedAgentLoopManager"
 REWARD_MANAGER = "StagedRewardManager"
@@ -136,3 +139,23 @@ def check_names(config: DictConfig) -> None:
         name = OmegaConf.select(config, key)
         if name not in known:
             raise UserError(f"{key}={name}: verl has none of this name: {nearest(str(name), known)}")
+
+
+def check_accepted(config: DictConfig, settings: Config) -> None:
+    """Refuse a misspelt `--accept-change` where nothing is resumed; on a resume the keys it began with count, too.
+
+    Raises:
+        UserError: The configuration has no such key.
+    """
+    if Checkpoints(Path(config.trainer.default_local_dir)).steps():
+        return
+    known = {key[:end] for key in fingerprint(config) for end in [*_dots(key), len(key)]}  # sections are keys, too
+    for name in settings.accept_changes:
+        if name not in known:
+            typed = name.removeprefix("verl.")  # as in a file, where ours stand above and verl's below
+            meant = typed if typed.partition(".")[0] in known else f"stagerl.{typed}"
+            raise UserError(f"--accept-change {name}: the run has no such key; {nearest(meant, known)}")
+
+
+def _dots(key: str) -> list[int]:
+    return [place for place, letter in enumerate(key) if letter == "."]

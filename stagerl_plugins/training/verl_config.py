@@ -19,7 +19,14 @@ from stagerl_plugins.problem_files import check_rows
 from stagerl_plugins.problems import Problems, read_table
 from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import check_data_sources
-from stagerl_plugins.training.refused import AGENT_LOOP_MANAGER, REWARD_MANAGER, check, check_names, least_judged
+from stagerl_plugins.training.refused import (
+    AGENT_LOOP_MANAGER,
+    REWARD_MANAGER,
+    check,
+    check_accepted,
+    check_names,
+    least_judged,
+)
 from stagerl_plugins.training.verdict_fields import validation_set
 from stagerl_plugins.training.verl_defaults import check_kinds
 
@@ -166,6 +173,7 @@ def check_all(config: DictConfig) -> tuple[DictConfig, Config, Plugins]:
     except (OmegaConfBaseException, ValueError) as error:
         raise UserError(f"verl refuses the configuration: {' '.join(str(error).split())}") from error
     settings, plugins = adopt(adopted)
+    check_accepted(config, settings)
     check_model(adopted)
     check_names(adopted)
     try:

@@ -1,5 +1,6 @@
 """verl settings that a staged run cannot work with end in one line that names the key."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from stagerl_plugins.config import parse
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import load_plugins
-from stagerl_plugins.training.refused import check
+from stagerl_plugins.training.refused import check, check_accepted
 from stagerl_plugins.training.verl_defaults import check_kinds, verl_defaults
 
 VERL = """
@@ -147,3 +148,27 @@ def test_values_of_another_kind_are_refused_in_one_line(key: str, value: Any, li
     with pytest.raises(UserError) as error:
         kinds_checked(key, value)
     assert str(error.value) == line
+
+
+def accepted(folder: Path, *names: str) -> None:
+    raw = {"stages": {"easy": {"max_steps": 1}}, "accept_changes": list(names)}
+    config = OmegaConf.create({"stagerl": raw, "trainer": {"default_local_dir": str(folder), "test_freq": 5}})
+    check_accepted(config, parse(raw, load_plugins()))
+
+
+def test_a_change_is_accepted_in_keys_that_there_are(tmp_path: Path) -> None:
+    accepted(tmp_path, "stagerl.stages", "stagerl.stages.easy.max_steps", "trainer.test_freq")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("stages.easy.max_steps", "stagerl.stages.easy.max_steps"),
+        ("stages.aesy", "stagerl.stages.easy"),
+        ("verl.trainer.test_frq", "trainer.test_freq"),
+    ],
+)
+def test_a_key_that_there_is_none_of_is_told_before_the_run_has_begun(tmp_path: Path, name: str, nearest: str) -> None:
+    with pytest.raises(UserError) as error:
+        accepted(tmp_path, name)
+    assert str(error.value) == f"--accept-change {name}: the run has no such key; did you mean '{nearest}'?"
