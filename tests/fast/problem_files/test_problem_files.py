@@ -130,6 +130,7 @@ def test_a_broken_line_is_named(tmp_path: Path, content: bytes, message: str) ->
         ([{"text": "1+1"}], "row 0 has neither `prompt` nor `id`: expected verl's columns, or `problem` and `answer`"),
         ([{"problem": "?", "answer": "1"}, {"problem": "?", "answer": None}], "row 1 has no answer"),
         ([{"question": None, "answer": "1"}], "row 0 has no question"),
+        ([{"prompt": VERL["prompt"], "reward_model": {}}], "has no column data_source: expected verl's columns"),
     ],
 )
 def test_rows_that_cannot_be_used_are_named(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:
