@@ -32,6 +32,7 @@ def read_problems(path: Path) -> pa.Table:
     Raises:
         UserError: The file cannot be read, is empty, lacks some of verl's columns, or its rows cannot be told apart.
     """
+    check_no_folder(path)
     table = read_table([path])
     if len(table) == 0:
         raise UserError(f"{path}: has no rows")
@@ -44,6 +45,16 @@ def read_problems(path: Path) -> pa.Table:
         return _set(table, "id", row_ids(table))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def check_no_folder(path: Path) -> None:
+    """Refuse a folder in place of a file.
+
+    Raises:
+        UserError: It is one.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder: name the files in it")
 
 
 def check_rows(table: pa.Table) -> None:

@@ -15,7 +15,7 @@ from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.model_path import check_model_path
 from stagerl_plugins.plugins import Plugins, load_plugins
-from stagerl_plugins.problem_files import check_rows
+from stagerl_plugins.problem_files import check_no_folder, check_rows
 from stagerl_plugins.problems import Problems, read_table
 from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import check_data_sources
@@ -28,7 +28,7 @@ from stagerl_plugins.training.refused import (
     least_judged,
 )
 from stagerl_plugins.training.verdict_fields import validation_set
-from stagerl_plugins.training.verl_defaults import check_kinds
+from stagerl_plugins.training.verl_defaults import check_kinds, verl_defaults
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,15 +103,37 @@ def _problems_in(config: DictConfig, key: str) -> pa.Table:
     """
     files = config.data[key]
     files = [files] if isinstance(files, str) else files
-    if not isinstance(files, Sequence) or not files or not all(isinstance(path, str) for path in files):
+    if not isinstance(files, Sequence) or not files or not all(isinstance(path, str) and path for path in files):
         raise UserError(f"data.{key}={files}: must name a file of problems, or a list of files")
+    paths = [Path(os.path.expanduser(path)) for path in files]
+    if files == [verl_defaults()["data"][key]] and not paths[0].exists():
+        raise UserError(f"data.{key}: is missing: name a file of problems, or a list of files")
     try:
-        table = read_table([Path(os.path.expanduser(path)) for path in files])
+        for path in paths:
+            check_no_folder(path)
+        table = read_table(paths)
         if config.data.prompt_key == "prompt":
-            check_rows(table)
+            _check_rows(table, paths)
     except UserError as error:
         raise UserError(f"data.{key}: {error}") from None
     return table
+
+
+def _check_rows(table: pa.Table, paths: Sequence[Path]) -> None:
+    """Make sure of the rows of all files; for the message the one at fault is read once more.
+
+    Raises:
+        UserError: A row is no problem; names its file, and its place there.
+    """
+    try:
+        check_rows(table)
+    except UserError:
+        for path in paths:
+            try:
+                check_rows(read_table([path]))
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from None
+        raise
 
 
 def check_model(config: DictConfig) -> None:

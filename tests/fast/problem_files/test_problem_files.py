@@ -139,6 +139,11 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path, rows: list[dict[str,
     assert message in str(error.value)
 
 
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder: name the files in it"):
+        read_problems(tmp_path)
+
+
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": pa.array([], pa.string())}), tmp_path / "none.parquet")
     with pytest.raises(UserError, match="has no rows"):
