@@ -16,6 +16,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from stagerl_plugins.errors import PluginError, UserError, account_of, at, nearest
 from stagerl_plugins.plugins import Plugins
 
+VERL_SECTIONS = ("actor_rollout_ref", "algorithm", "critic", "data", "ray_kwargs", "reward", "trainer")
+
 
 def _as_spec(value: Any) -> Any:
     """`name` is short for `{name: {}}`, and `{name: null}` for `{name: {}}`."""
@@ -230,17 +232,48 @@ def _explain(error: ValidationError, model: type[BaseModel], path: str) -> str:
     """One complaint of pydantic in one line: an unknown key first, as a misspelt one makes another key missing."""
     first = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
     location = [str(part) for part in first["loc"]]
-    where = ".".join(part for part in [path, *location] if part) or "the configuration"
+    where, value = _dotted(path, *location), first["input"]
     if first["type"] == "extra_forbidden":
-        known = _fields_at(model, location[:-1])
-        return f"{where}: unknown key; {nearest(location[-1], known)}"
+        at_top = model is Config and len(location) == 1
+        return f"{where}: unknown key; {_meant(location[-1], _fields_at(model, location[:-1]), at_top)}"
     if first["type"] == "missing":
         return f"{where}: is missing"
+    if location[-1:] == ["[key]"]:
+        return f"{_dotted(path, *location[:-2])}: a name is text, got {value!r}: put it in quotes"
+    if first["type"] in ("dict_type", "model_type"):
+        return f"{where}: expected keys and values{_as_keys(value)}, got {value!r}"
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    value = first["input"]
     shown = "" if isinstance(value, Mapping) else f", got {value!r}"
     return f"{where}: {message}{shown}"
+
+
+def _dotted(*parts: str) -> str:
+    return ".".join(part for part in parts if part) or "the configuration"
+
+
+def _meant(key: str, known: list[str], at_top: bool) -> str:
+    """What an unknown key was meant to be."""
+    head, *rest = key.split(".")
+    if rest and head in known:
+        nested = "…"
+        for part in reversed(rest):
+            nested = f"{{{part}: {nested}}}"
+        return f"in a file it is nested: `{head}: {nested}`"
+    if at_top and head == "stagerl":
+        return "leave out `stagerl.`: what stands below it for verl stands at the top here"
+    hint = nearest(key, known)
+    if at_top and head in VERL_SECTIONS:
+        below = f"verl's own keys stand below `verl` in a file: verl.{key}"
+        return f"{hint} {below}" if hint.startswith("did you mean") else below
+    return hint
+
+
+def _as_keys(value: Any) -> str:
+    """How to write as keys and values what was given otherwise, if that is clear."""
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return f" such as {{{', '.join(f'{name}: {{}}' for name in value)}}}"
+    return " ({} for none)" if value is None else ""
 
 
 def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:

@@ -30,11 +30,14 @@ def read_problems(path: Path) -> pa.Table:
     `Problems.from_table` does it.
 
     Raises:
-        UserError: The file cannot be read, is empty, or its rows cannot be told apart.
+        UserError: The file cannot be read, is empty, lacks some of verl's columns, or its rows cannot be told apart.
     """
+    check_no_folder(path)
     table = read_table([path])
     if len(table) == 0:
         raise UserError(f"{path}: has no rows")
+    if lacking := [name for name in SAYS if name not in table.column_names and "prompt" in table.column_names]:
+        raise UserError(f"{path}: has no column {' or '.join(lacking)}: expected verl's columns beside prompt")
     text = next((name for name in TEXT_COLUMNS if name in table.column_names), None)
     if "prompt" not in table.column_names and text is not None and "answer" in table.column_names:
         table = _with_verl_columns(table, text, path)
@@ -42,6 +45,16 @@ def read_problems(path: Path) -> pa.Table:
         return _set(table, "id", row_ids(table))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def check_no_folder(path: Path) -> None:
+    """Refuse a folder in place of a file.
+
+    Raises:
+        UserError: It is one.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder: name the files in it")
 
 
 def check_rows(table: pa.Table) -> None:

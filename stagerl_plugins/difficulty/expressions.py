@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.NotEq: operator.ne,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
+}
+HINTS = {
+    r"&&|\|\|": " (join comparisons by 'and' or 'or')",
+    r"[^=<>!]=[^=]": " (compare with '==')",
 }
 
 
@@ -90,12 +94,13 @@ class Condition:
         self.text = " ".join(text.split())
         self.where = where
         self.names: list[str] = []  # numeric names, in the order of their appearance
+        self.domains: list[str] = []  # texts that a domain must equal
         if len(self.text) > MAX_LENGTH:
             raise UserError(f"{where}: is longer than {MAX_LENGTH} characters")
         try:
             tree = ast.parse(f"({text}\n)", mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            hint = " (compare with '==')" if re.search(r"[^=<>!]=[^=]", self.text) else ""
+            hint = next((hint for pattern, hint in HINTS.items() if re.search(pattern, self.text)), "")
             reason = error.msg if isinstance(error, SyntaxError) else "cannot be read"
             raise self._error(f"{reason}{hint}") from None
         self._evaluate = self._condition(tree.body)
@@ -111,6 +116,17 @@ class Condition:
                 raise self._error(f"there is no grader or numeric column '{name}': {self._suggest(name, columns)}")
         with np.errstate(invalid="ignore"):
             return self._evaluate(columns)
+
+    def check_domains(self, known: Iterable[str]) -> None:
+        """Make sure that there are problems of each domain that is asked for.
+
+        Raises:
+            UserError: There are none of one.
+        """
+        domains = set(known)
+        for domain in self.domains:
+            if domain not in domains:
+                raise self._error(f"no problem has the domain '{domain}': {nearest(domain, domains)}")
 
     def _suggest(self, name: str, columns: Columns) -> str:
         graders = [known for known in columns.numbers if PASS_RATE + known in columns.numbers]
@@ -128,6 +144,9 @@ class Condition:
                 return _negated(self._condition(inner))
             case ast.Compare(left=first, ops=signs, comparators=others):
                 values = [self._value(operand) for operand in (first, *others)]
+                texts = [operand.value for operand in (first, *others) if isinstance(operand, ast.Constant)]
+                if any(isinstance(sign, ast.Eq) for sign in signs):
+                    self.domains += [text for text in texts if isinstance(text, str)]
                 links = zip(values, signs, values[1:], strict=False)
                 return _joined([self._comparison(left, sign, right) for left, sign, right in links], all_of=True)
         raise self._error(f"expected a comparison such as '0 < p15 < 1', got '{ast.unparse(node)}'")

@@ -40,10 +40,15 @@ def write_levels(table: pa.Table, rules: Rules, folder: Path) -> dict[str, Any]:
         level by grader), `dropped` (row, id, domain and reason of each row in no level), `problems`, `rules`, `seed`.
 
     Raises:
-        UserError: The rules name a column that the table lacks, or the folder cannot be written.
+        UserError: The rules name a column that the table lacks or that holds no numbers, a level is empty as no problem
+            has its domain, or the folder cannot be written.
     """
     problems = Problems.from_table(table)
+    _check_numbers(table, rules)
     assignment = assign(problems, rules)
+    for name in [name for name, mask in assignment.members.items() if not mask.any()]:
+        for clause in rules.levels[name]:
+            clause.when.check_domains(problems.domains.tolist())
     report = _report(table, problems, assignment, rules)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +71,17 @@ def check_apart(graded: Path, folder: Path) -> None:
     """
     if graded.name.startswith("level_") and graded.resolve().parent == folder.resolve():
         raise UserError(f"--out {folder}: holds {graded} itself, which a level could replace: choose another folder")
+
+
+def _check_numbers(table: pa.Table, rules: Rules) -> None:
+    import pyarrow as pa
+
+    for condition in rules.conditions:
+        for name in condition.names:
+            kinds = {field.name: field.type for field in table.schema if field.name in (name, PASS_RATE + name)}
+            if kinds and not any(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in kinds.values()):
+                column, kind = kinds.popitem()
+                raise UserError(f"{condition.where}: the column '{column}' holds no numbers, but {kind}")
 
 
 def _tables(table: pa.Table, problems: Problems, assignment: Assignment) -> dict[str, pa.Table]:

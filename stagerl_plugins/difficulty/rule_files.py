@@ -28,7 +28,7 @@ from stagerl_plugins.errors import UserError, nearest
 
 SHIPPED = Path(str(files("stagerl_plugins.difficulty") / "rules"))
 KEYS = ("seed", "drop", "levels")
-NAME = re.compile(r"[\w.-]+")  # a level's name becomes part of a file's name
+NAME = re.compile(r"[\w-][\w.-]*")  # a level's name becomes part of a file's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,11 @@ class Rules:
     seed: int
     drop: Mapping[str, Condition]
     levels: Mapping[str, tuple[Clause, ...]]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """All conditions, those of `drop` first."""
+        return [*self.drop.values(), *(clause.when for clauses in self.levels.values() for clause in clauses)]
 
 
 def read_rules(source: str) -> Rules:
@@ -79,7 +84,9 @@ def parse_rules(raw: Mapping[str, Any], source: str) -> Rules:
         raise UserError(f"{source}: levels: names no level")
     for name in levels:
         if not NAME.fullmatch(name):
-            raise UserError(f"{source}: levels: '{name}' cannot be part of a file's name; use letters, digits, _ . -")
+            raise UserError(
+                f"{source}: levels: '{name}' cannot be part of a file's name; use letters, digits, _ . -, no dot first"
+            )
     return Rules(
         source=source,
         seed=seed,

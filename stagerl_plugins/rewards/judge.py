@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from stagerl_plugins.config import Judging, parse_options
-from stagerl_plugins.errors import PluginError, UserError
+from stagerl_plugins.errors import PluginError, UserError, nearest
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards.call import WorkerSetup, call, describe
@@ -25,15 +25,20 @@ _log = logging.getLogger(__name__)
 
 
 def check_data_sources(rewards: Mapping[str, Any], data_sources: Iterable[str]) -> None:
-    """Make sure that each of these data sources has a reward.
+    """Make sure that each of these data sources has a reward, and each reward one of them.
 
     Raises:
         UserError: Some have none; names them.
     """
-    missing = [] if DEFAULT in rewards else sorted(set(data_sources) - rewards.keys())
+    known = set(data_sources)
+    missing = [] if DEFAULT in rewards else sorted(known - rewards.keys())
     if missing:
         shown = ", ".join(f"'{source}'" for source in missing[:5]) + (" …" if len(missing) > 5 else "")
         raise UserError(f"rewards: no reward for data source {shown}: add it, or '{DEFAULT}' for all others")
+    for source in rewards:
+        if source not in known and source != DEFAULT:
+            hint = nearest(source, {*known, DEFAULT})
+            raise UserError(f"rewards.{source}: no problem has the data source '{source}': {hint}")
 
 
 class Judge:

@@ -24,6 +24,9 @@ from stagerl_plugins.types import Outcome, Response, Verdict
 stagerl_contract = 1
 
 
+PASSED = ("data_source", "solution_str", "ground_truth", "extra_info")
+
+
 class VerlFunctionOptions(Options):
     path: Path = Field(description="Python file with the function.")
     name: str = Field("compute_score", description="Name of the function in that file.")
@@ -42,9 +45,15 @@ class VerlFunctionOptions(Options):
             tree = ast.parse(self.path.read_bytes(), str(self.path))
         except SyntaxError as error:
             raise ValueError(f"{self.path}, line {error.lineno}: {error.msg}") from error
-        names = set(_top_level_names(tree))
+        bound = list(_top_level(tree))
+        names = {name for name, _ in bound}
         if self.name not in names and "*" not in names:
             raise ValueError(f"{self.path} defines no '{self.name}': {nearest(self.name, names)}")
+        faults = [_unfit(node) for name, node in bound if name == self.name]
+        if faults and all(faults):
+            raise ValueError(
+                f"'{self.name}' in {self.path} {faults[0]}: it is called with {', '.join(PASSED)}, all by keyword"
+            )
         return self
 
 
@@ -118,17 +127,34 @@ def _load(path: Path, name: str) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def _top_level_names(node: ast.AST) -> Iterator[str]:
-    """Names that a module binds at its top level, also within `if`, `try` and `with`; `*` for a star import."""
+def _unfit(node: ast.AST) -> str:
+    """Why a function of this definition cannot be called as verl does it; "" if it can, or if that is not known."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.decorator_list:
+        return ""
+    given = node.args
+    by_place, by_name = [arg.arg for arg in given.posonlyargs], [arg.arg for arg in given.args]
+    ordered = by_place + by_name
+    needed = ordered[: len(ordered) - len(given.defaults)]
+    needed += [arg.arg for arg, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None]
+    known = [*by_name, *(arg.arg for arg in given.kwonlyargs)]
+    if refused := [name for name in PASSED if name not in known and given.kwarg is None]:
+        return f"takes no {', '.join(refused)}"
+    if unmet := [name for name in needed if name in by_place or name not in PASSED]:
+        return f"needs {', '.join(unmet)}"
+    return ""
+
+
+def _top_level(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """What a module binds at its top level, also within `if`, `try` and `with`, by name; `*` for a star import."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield child.name
+            yield child.name, child
         elif isinstance(child, ast.Import | ast.ImportFrom):
-            yield from (alias.asname or alias.name for alias in child.names)
+            yield from ((alias.asname or alias.name, child) for alias in child.names)
         elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
-            yield child.id
+            yield child.id, child
         else:
-            yield from _top_level_names(child)
+            yield from _top_level(child)
 
 
 @hookimpl

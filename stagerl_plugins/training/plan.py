@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.errors import UserError
@@ -64,7 +64,6 @@ def compose(launch: Launch) -> DictConfig:
     try:
         with contextlib.redirect_stdout(sys.stderr), initialize_config_module("verl.trainer.config", version_base=None):
             config = hydra_compose("ppo_trainer", overrides=launch.overrides)
-        OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"verl refuses the configuration: {' '.join(str(error).split())}") from error
     with contextlib.redirect_stdout(io.StringIO()):  # verl prints that all is well

@@ -25,9 +25,10 @@ from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import Checkpoints
 from stagerl_plugins.training.export import export_actor
 from stagerl_plugins.training.nodes import check_nodes
+from stagerl_plugins.training.refused import least_judged
 from stagerl_plugins.training.replay import GatedReplayBuffer
 from stagerl_plugins.training.stage_settings import Settings, VerlDefaults
-from stagerl_plugins.training.verl_config import adopt, least_judged
+from stagerl_plugins.training.verl_config import adopt
 from stagerl_plugins.training.worker import StagedWorker
 from stagerl_plugins.types import Move, RunInfo, Transition
 

@@ -64,6 +64,13 @@ def test_a_data_source_without_a_reward_is_told_before_and_during_a_run(judge: J
         check_data_sources({"math": "math"}, ["go", "chess", "math", "go"])
 
 
+@pytest.mark.parametrize(("name", "nearest"), [("chss", "chess"), ("defualt", "default")])
+def test_a_reward_that_no_data_source_asks_for_is_a_misspelt_one(name: str, nearest: str) -> None:
+    line = f"^rewards.{name}: no problem has the data source '{name}': did you mean '{nearest}'"
+    with pytest.raises(UserError, match=line):
+        check_data_sources({"default": "math", name: "math"}, ["go", "chess"])
+
+
 @pytest.mark.parametrize("how", ["half_a_surrogate_pair", "raise_half_a_surrogate_pair"])
 def test_a_detail_can_always_be_written_to_a_file(plugins: Plugins, how: str) -> None:
     with Judge({"default": {"misbehaving": {"how": how}}}, plugins, Judging()) as judge:

@@ -1,5 +1,6 @@
 """verl settings that a staged run cannot work with end in one line that names the key."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from stagerl_plugins.config import parse
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import load_plugins
-from stagerl_plugins.training.verl_config import check
+from stagerl_plugins.training.refused import check, check_accepted
+from stagerl_plugins.training.verl_defaults import check_kinds, verl_defaults
 
 VERL = """
 algorithm:
@@ -47,6 +49,7 @@ def checked(verl: dict[str, Any], **stage: Any) -> None:
 
 def test_what_verl_sets_by_default_is_taken() -> None:
     checked({})
+    checked({"algorithm.adv_estimator": "reinforce_plus_plus"})
     checked({"algorithm.use_kl_in_reward": True}, kl_coeff=0.1)
     checked({"actor_rollout_ref.actor.use_kl_loss": True}, kl_coeff=0.1)
 
@@ -84,6 +87,9 @@ def test_what_verl_sets_by_default_is_taken() -> None:
         ({"actor_rollout_ref.rollout.n": 2.5}, "actor_rollout_ref.rollout.n=2.5: must be"),
         ({"trainer.nnodes": True}, "trainer.nnodes=True: must be"),
         ({"trainer.default_local_dir": None}, "trainer.default_local_dir=None: must name a folder"),
+        ({"algorithm.adv_estimator": "remax"}, "adv_estimator=remax: needs a greedy rollout of each problem, which"),
+        ({"algorithm.adv_estimator": "gdpo"}, "adv_estimator=gdpo: needs rewards in parts, which"),
+        ({"algorithm.adv_estimator": "optimal_token_baseline"}, "optimal_token_baseline: needs sums of squared"),
         ({"custom_reward_function": {"path": "mine.py"}}, "use reward.custom_reward_function.path"),
         ({"reward_model": {"enable": True}}, "reward_model.enable=True: verl reads this no more"),
         ({"actor_rollout_ref.rollout.n": 1}, "stages.easy.group_size: grpo compares"),
@@ -103,3 +109,66 @@ def test_what_would_fight_a_staged_run_is_refused_in_one_line(verl: dict[str, An
 def test_a_budget_beyond_what_the_engine_is_sized_for_is_refused() -> None:
     with pytest.raises(UserError, match="response_budget=65: more than"):
         checked({}, response_budget=65)
+
+
+def kinds_checked(key: str, value: Any) -> None:
+    config = OmegaConf.create(verl_defaults())
+    OmegaConf.update(config, key, value, merge=False)
+    check_kinds(config)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("trainer.save_freq", 5),
+        ("actor_rollout_ref.rollout.top_p", 0.9),
+        ("actor_rollout_ref.actor.clip_ratio_c", None),
+        ("algorithm.rollout_correction", None),
+        ("algorithm.rollout_correction.rollout_is_threshold", "0.5_2.0"),
+        ("trainer.max_actor_ckpt_to_keep", "${trainer.nnodes}"),
+    ],
+)
+def test_values_of_the_kind_that_verl_has_by_default_are_taken(key: str, value: Any) -> None:
+    kinds_checked(key, value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("actor_rollout_ref.rollout", 4, "actor_rollout_ref.rollout=4: expected keys and values"),
+        ("actor_rollout_ref.model", "foo", "actor_rollout_ref.model=foo: expected keys and values"),
+        ("data", 4, "data=4: expected keys and values"),
+        ("trainer", None, "trainer=None: expected keys and values"),
+        ("actor_rollout_ref.actor.optim.lr", "high", "actor_rollout_ref.actor.optim.lr=high: expected a number"),
+        ("trainer.save_freq", "often", "trainer.save_freq=often: expected a number"),
+        ("trainer.test_freq", True, "trainer.test_freq=True: expected a number"),
+    ],
+)
+def test_values_of_another_kind_are_refused_in_one_line(key: str, value: Any, line: str) -> None:
+    with pytest.raises(UserError) as error:
+        kinds_checked(key, value)
+    assert str(error.value) == line
+
+
+def accepted(folder: Path, *names: str) -> None:
+    raw = {"stages": {"easy": {"max_steps": 1}}, "accept_changes": list(names)}
+    config = OmegaConf.create({"stagerl": raw, "trainer": {"default_local_dir": str(folder), "test_freq": 5}})
+    check_accepted(config, parse(raw, load_plugins()))
+
+
+def test_a_change_is_accepted_in_keys_that_there_are(tmp_path: Path) -> None:
+    accepted(tmp_path, "stagerl.stages", "stagerl.stages.easy.max_steps", "trainer.test_freq")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("stages.easy.max_steps", "stagerl.stages.easy.max_steps"),
+        ("stages.aesy", "stagerl.stages.easy"),
+        ("verl.trainer.test_frq", "trainer.test_freq"),
+    ],
+)
+def test_a_key_that_there_is_none_of_is_told_before_the_run_has_begun(tmp_path: Path, name: str, nearest: str) -> None:
+    with pytest.raises(UserError) as error:
+        accepted(tmp_path, name)
+    assert str(error.value) == f"--accept-change {name}: the run has no such key; did you mean '{nearest}'?"

@@ -41,7 +41,7 @@ def test_whole_files_are_taken(tmp_path: Path) -> None:
     build(train_files=[good], val_files=good)
 
 
-@pytest.mark.parametrize("files", [None, 3, [], [None]])
+@pytest.mark.parametrize("files", [None, 3, [], [None], ""])
 @pytest.mark.parametrize("key", ["train_files", "val_files"])
 def test_files_must_be_named(tmp_path: Path, key: str, files: Any) -> None:
     good = written(tmp_path / "good.parquet")
@@ -70,7 +70,27 @@ def test_rows_must_be_problems(tmp_path: Path, key: str, changes: dict[str, Any]
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("path", ["nope.parquet", "~nobody_of_this_name/x.parquet", ""])
+def test_of_several_files_the_one_at_fault_is_named_with_its_row(tmp_path: Path) -> None:
+    good, bad = written(tmp_path / "good.parquet"), written(tmp_path / "bad.parquet", prompt=None)
+    with pytest.raises(UserError) as error:
+        build(train_files=[good, good, bad], val_files=good)
+    assert str(error.value).startswith(f"data.train_files: {bad}: row 0: prompt: expected")
+
+
+def test_files_that_are_left_out_are_missing_and_not_verls_default(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        build(train_files="~/data/rlhf/gsm8k/train.parquet", val_files=written(tmp_path / "good.parquet"))
+    assert str(error.value) == "data.train_files: is missing: name a file of problems, or a list of files"
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    good = written(tmp_path / "good.parquet")
+    with pytest.raises(UserError) as error:
+        build(train_files=good, val_files=[good, str(tmp_path)])
+    assert str(error.value) == f"data.val_files: {tmp_path}: is a folder: name the files in it"
+
+
+@pytest.mark.parametrize("path", ["nope.parquet", "~nobody_of_this_name/x.parquet"])
 def test_a_missing_file_is_named(tmp_path: Path, path: str) -> None:
     with pytest.raises(UserError, match=r"^data.val_files: no such file: "):
         build(train_files=written(tmp_path / "good.parquet"), val_files=path)
@@ -81,6 +101,14 @@ def test_a_data_source_without_a_reward_is_named(tmp_path: Path, key: str) -> No
     good, other = written(tmp_path / "good.parquet"), written(tmp_path / "other.parquet", data_source="aime")
     with pytest.raises(UserError, match=r"no reward for data source 'aime'"):
         build({"rewards": {"sums": "math"}}, **{"train_files": good, "val_files": good, key: other})
+
+
+def test_a_reward_is_for_a_data_source_of_training_or_validation(tmp_path: Path) -> None:
+    train, held_out = written(tmp_path / "a.parquet"), written(tmp_path / "b.parquet", data_source="aime")
+    build({"rewards": {"sums": "math", "aime": "math"}}, train_files=train, val_files=held_out)
+    with pytest.raises(UserError) as error:
+        build({"rewards": {"default": "math", "smus": "math"}}, train_files=train, val_files=held_out)
+    assert str(error.value) == "stagerl.rewards.smus: no problem has the data source 'smus': did you mean 'sums'?"
 
 
 def test_a_validation_set_that_no_problem_belongs_to_is_named(tmp_path: Path) -> None:

@@ -171,6 +171,8 @@ def test_quantile_is_the_share_of_lower_values(values: list[float]) -> None:
         ("p15 > 0 and p7", "got 'p7'"),
         ("True", "got 'True'"),
         ("p15 = 1", "(compare with '==')"),
+        ("p15 > 0 && p15 < 1", "(join comparisons by 'and' or 'or')"),
+        ("p15 == 0 || p7 == 1", "(join comparisons by 'and' or 'or')"),
         ("p15 > ", "invalid syntax"),
         ("p15 is 1", "only <, <=, ==, !=, > and >= compare"),
         ("p15 in [1]", "'[1]' is no grader"),

@@ -213,6 +213,24 @@ def test_an_empty_level_is_an_empty_file_with_all_columns(tmp_path: Path) -> Non
     assert empty.schema == pq.read_schema(tmp_path / "level_all.parquet")
 
 
+def test_a_level_that_is_empty_for_want_of_its_domain_is_a_misspelt_one(tmp_path: Path) -> None:
+    table = table_of([{"id": "a", "p": 0.25}])
+    write_levels(
+        table, parse_rules({"levels": {"a": ["domain == 'code'", "domain != 'logic'"]}}, "mine.yaml"), tmp_path
+    )
+    with pytest.raises(UserError) as error:
+        write_levels(table, parse_rules({"levels": {"a": "domain == 'maths' and p < 1"}}, "mine.yaml"), tmp_path)
+    assert str(error.value).endswith("no problem has the domain 'maths': did you mean 'math'?")
+
+
+def test_pass_rates_that_are_text_are_told(tmp_path: Path) -> None:
+    table = table_of([{"id": "a", "p": "0.25"}])
+    with pytest.raises(UserError) as error:
+        write_levels(table, RULES, tmp_path)
+    line = "mine.yaml: drop.never solved: the column 'pass_rate_p' holds no numbers, but string"
+    assert str(error.value) == line
+
+
 def test_files_of_levels_that_are_gone_are_removed_and_others_stay(tmp_path: Path) -> None:
     table = table_of([{"id": "a", "p": 0.25}])
     write_levels(table, RULES, tmp_path)
@@ -237,6 +255,7 @@ def test_the_graded_problems_may_not_lie_among_the_levels(tmp_path: Path) -> Non
         ({"levels": {"a": 3}}, "mine.yaml: levels.a: expected a condition such as '0 < p15 < 1', got 3"),
         ({"levels": {"a": []}}, "mine.yaml: levels.a: has no condition"),
         ({"levels": {"a/b": "p > 0"}}, "mine.yaml: levels: 'a/b' cannot be part of a file's name"),
+        ({"levels": {"..": "p > 0"}}, "mine.yaml: levels: '..' cannot be part of a file's name"),
         ({"levels": {"a": ["p > 0", "p >"]}}, "mine.yaml: levels.a[1]: 'p >': invalid syntax"),
         ({"levels": {"a": {"keep": 0.5}}}, "mine.yaml: levels.a: when: is missing"),
         ({"levels": {"a": {"when": "p > 0", "kep": 0.5}}}, "levels.a: kep: unknown key; did you mean 'keep'?"),

@@ -130,12 +130,18 @@ def test_a_broken_line_is_named(tmp_path: Path, content: bytes, message: str) ->
         ([{"text": "1+1"}], "row 0 has neither `prompt` nor `id`: expected verl's columns, or `problem` and `answer`"),
         ([{"problem": "?", "answer": "1"}, {"problem": "?", "answer": None}], "row 1 has no answer"),
         ([{"question": None, "answer": "1"}], "row 0 has no question"),
+        ([{"prompt": VERL["prompt"], "reward_model": {}}], "has no column data_source: expected verl's columns"),
     ],
 )
 def test_rows_that_cannot_be_used_are_named(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(UserError) as error:
         read_problems(jsonl(tmp_path, *rows))
     assert message in str(error.value)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder: name the files in it"):
+        read_problems(tmp_path)
 
 
 def test_an_empty_file_is_named(tmp_path: Path) -> None:

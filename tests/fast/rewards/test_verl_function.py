@@ -108,6 +108,42 @@ def test_a_wrong_configuration_is_one_clear_line(file: Path, options: dict[str, 
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "fault"),
+    [
+        ("data_source, solution_str, ground_truth, extra_info=None, strict=False", ""),
+        ("solution_str, *, ground_truth, **rest", ""),
+        ("**rest", ""),
+        ("x", "takes no data_source, solution_str, ground_truth, extra_info"),
+        ("data_source, solution_str, ground_truth", "takes no extra_info"),
+        ("data_source, solution_str, /, ground_truth, extra_info", "takes no data_source, solution_str"),
+        ("model, **rest", "needs model"),
+        ("data_source, solution_str, ground_truth, extra_info, *, model", "needs model"),
+    ],
+)
+def test_a_function_must_take_what_verl_gives_it(tmp_path: Path, parameters: str, fault: str) -> None:
+    path = tmp_path / "reward.py"
+    path.write_text(f"def compute_score({parameters}):\n    return 1.0\n")
+    spec = {"verl_function": {"path": str(path)}}
+    if not fault:
+        parse_options(plugins, "reward", spec, "rewards.x")
+        return
+    with pytest.raises(UserError) as error:
+        parse_options(plugins, "reward", spec, "rewards.x")
+    line = f"rewards.x.verl_function: 'compute_score' in {path} {fault}: it is called with data_source, solution_str, "
+    assert str(error.value).startswith(line)
+
+
+def test_a_function_that_is_decorated_or_bound_again_may_take_anything(tmp_path: Path) -> None:
+    path = tmp_path / "reward.py"
+    for text in (
+        "@adapted\ndef compute_score(x): ...\n",
+        "def compute_score(x): ...\ncompute_score = f(compute_score)\n",
+    ):
+        path.write_text(text)
+        parse_options(plugins, "reward", {"verl_function": {"path": str(path)}}, "rewards.x")
+
+
 def test_a_configuration_is_checked_without_running_the_file(tmp_path: Path) -> None:
     path = tmp_path / "heavy.py"
     path.write_text("from nowhere_at_all import compute_score\n")
