@@ -287,6 +287,9 @@ class Execution:
         exit_code: Negative for a signal; None if it did not exit by itself.
         seconds: Wall time.
         detail: One line for people: the limit that was passed, or why it was lost.
+
+    Raises:
+        ValueError: `ended` is none of the ways to end.
     """
 
     ended: Ended
@@ -295,3 +298,6 @@ class Execution:
     exit_code: int | None = None
     seconds: float = 0.0
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ended", Ended(self.ended))
