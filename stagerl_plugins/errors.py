@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import traceback
 from collections.abc import Iterable
@@ -43,11 +44,10 @@ def place_of(error: BaseException) -> str:
 
     A value that refuses what it is made of is not where the mistake is: the line that makes it is.
     """
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<") and frame.name != "__post_init__"
-    ]
+    reached = itertools.takewhile(
+        lambda frame: frame.name != "__post_init__", traceback.extract_tb(error.__traceback__)
+    )
+    frames = [frame for frame in reached if not frame.filename.startswith("<")]
     return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
 

@@ -92,9 +92,15 @@ class OnHearsay(Decides):
         return Decision(Move.STAY, "", {"rate": "high"})
 
 
+class FindsItGreat(Judges):
+    def verdict(self, response):
+        return Verdict("great", 1.0)
+
+
 @pytest.mark.parametrize(
     ("kind", "factory", "message"),
     [
+        ("reward", FindsItGreat, "'great' is not a valid Outcome"),
         ("gate", ForNumberThree, 'ValueError("an admission\'s reason is text, got 3")'),
         ("stage_policy", OnHearsay, "evidence is numbers by name"),
     ],
