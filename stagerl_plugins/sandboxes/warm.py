@@ -20,6 +20,7 @@ from stagerl_plugins.types import Ended, Execution, Limits
 _ZYGOTE = (
     "import sys; sys.path.insert(0, {folder!r}); from zygote.serve import main; sys.path.pop(0); main({descriptor})"
 )
+FOLDER = Path(__file__).parent  # holds the zygote's package
 _HEADER = struct.Struct("!I")
 _START_SECONDS = 60.0
 _PATIENCE = 10.0  # times the limit: what the zygote itself waits where the machine is busy, and
@@ -86,7 +87,7 @@ class WarmInterpreter:
         self._socket = ours
         try:
             with theirs:
-                code = _ZYGOTE.format(folder=str(Path(__file__).parent), descriptor=theirs.fileno())
+                code = _ZYGOTE.format(folder=str(FOLDER), descriptor=theirs.fileno())
                 self._process = subprocess.Popen(
                     [self._interpreter.python, "-I", "-S", "-c", code],
                     pass_fds=[theirs.fileno()],

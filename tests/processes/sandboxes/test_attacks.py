@@ -18,11 +18,9 @@ LIMITS = Limits(seconds=5, memory_mb=256)
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory):
+def target(open_folder):
     """A file and a folder that everybody may write to, and processes and sockets that everybody may reach."""
-    folder = tmp_path_factory.mktemp("target")
-    for path in (folder, *folder.parents[:3]):
-        path.chmod(0o777)
+    folder = open_folder("target")
     (folder / "file").write_text("the secret")
     (folder / "file").chmod(0o666)
     with (
