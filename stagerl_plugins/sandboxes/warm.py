@@ -22,6 +22,7 @@ _ZYGOTE = (
 )
 FOLDER = Path(__file__).parent  # holds the zygote's package
 _HEADER = struct.Struct("!I")
+_MOST = 256 << 20  # bytes of an answer
 _START_SECONDS = 60.0
 _PATIENCE = 10.0  # times the limit: what the zygote itself waits where the machine is busy, and
 _SPARE_SECONDS = 30.0  # so much more before it is called lost
@@ -119,6 +120,8 @@ class WarmInterpreter:
             self._socket.settimeout(seconds)
             self._socket.sendall(_HEADER.pack(len(body)) + body)
             (size,) = _HEADER.unpack(self._receive(_HEADER.size))
+            if size > _MOST:
+                raise ValueError("it says too much")
             answer = json.loads(self._receive(size))
         except (OSError, EOFError, ValueError) as error:
             self.close()

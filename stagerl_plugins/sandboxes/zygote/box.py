@@ -176,6 +176,7 @@ def _empty(folder: str) -> None:
 
     A folder inside one is moved to the top before it is looked into: so no path gets long.
     """
+    os.chmod(folder, 0o700)
     number = 0
     while names := os.listdir(folder):
         for name in names:

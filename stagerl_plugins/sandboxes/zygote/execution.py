@@ -64,7 +64,10 @@ def _become_program(box: Box, text: str, bounds: Bounds, streams: tuple[int, int
     except BaseException as error:  # noqa: BLE001
         os.write(status, repr(error).encode()[:500])
         os._exit(1)
-    program.run(text, box.work)
+    try:
+        program.run(text, box.work)
+    finally:  # never back into the zygote's own code
+        os._exit(1)
 
 
 def _read_all(descriptor: int) -> bytes:

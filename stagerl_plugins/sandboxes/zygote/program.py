@@ -7,6 +7,7 @@ import gc
 import io
 import os
 import random
+import signal
 import sys
 import threading
 import traceback
@@ -31,7 +32,9 @@ def run(text: str, folder: str) -> NoReturn:
     sys.argv = ["solution.py"]
     sys.path.insert(0, folder)
     random.seed()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main = ModuleType("__main__")
+    main.__file__ = sys.argv[0]
     sys.modules["__main__"] = main
     gc.enable()
     os._exit(_end(_exit_status(text, main), main))

@@ -14,7 +14,7 @@ _ALLOWED = {
     "sched_yield": 24, "mremap": 25, "msync": 26, "mincore": 27, "dup": 32, "dup2": 33, "pause": 34, "nanosleep": 35,
     "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "sendto": 44, "recvfrom": 45, "sendmsg": 46,
     "recvmsg": 47, "shutdown": 48, "getsockname": 51, "getpeername": 52, "setsockopt": 54, "getsockopt": 55,
-    "exit": 60, "wait4": 61, "uname": 63, "fcntl": 72, "flock": 73, "fsync": 74, "fdatasync": 75, "truncate": 76,
+    "exit": 60, "wait4": 61, "uname": 63, "flock": 73, "fsync": 74, "fdatasync": 75, "truncate": 76,
     "ftruncate": 77, "getdents": 78, "getcwd": 79, "chdir": 80, "fchdir": 81, "rename": 82, "mkdir": 83, "rmdir": 84,
     "creat": 85, "link": 86, "unlink": 87, "symlink": 88, "readlink": 89, "chmod": 90, "fchmod": 91, "umask": 95,
     "gettimeofday": 96, "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104,
@@ -33,10 +33,12 @@ _ALLOWED = {
 }  # fmt: skip
 _PROCESSES = {"fork": 57, "vfork": 58, "execve": 59, "setpgid": 109, "setsid": 112, "execveat": 322, "arch_prctl": 158}
 _SIGNALS = {"kill": 62, "tkill": 200, "tgkill": 234}
-_CLONE, _CLONE3, _SOCKETPAIR, _IOCTL, _PRCTL, _PRLIMIT = 56, 435, 53, 16, 157, 302
+_CLONE, _CLONE3, _SOCKETPAIR, _IOCTL, _FCNTL, _PRCTL, _PRLIMIT = 56, 435, 53, 16, 72, 157, 302
 _CLONE_THREAD, _CLONE_NEW_ANYTHING = 0x10000, 0x7E02_0080
 _AF_UNIX = 1
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
+# duplicates, flags, locks, sizes of pipes; none that has the kernel send signals (F_SETOWN)
+_FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032)
 _NAME_OF_THREAD = (15, 16)  # PR_SET_NAME, PR_GET_NAME
 
 _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
@@ -61,6 +63,7 @@ def filter_for(processes: bool, signals: bool) -> bytes:
     code += _when(_CLONE, _clone(processes))
     code += _when(_SOCKETPAIR, _argument(0, (_AF_UNIX,), errno.EPERM))
     code += _when(_IOCTL, _argument(1, _IOCTLS, errno.ENOTTY))
+    code += _when(_FCNTL, _argument(1, _FCNTLS, errno.EPERM))
     code += _when(_PRCTL, _argument(0, _NAME_OF_THREAD, errno.EPERM))
     code += _when(_PRLIMIT, _argument(0, (0,), errno.EPERM))  # of this process
     return b"".join([*code, _step(_RETURN, _REFUSE | errno.EPERM)])

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import signal
+import site
 import struct
 import sys
 from typing import Any
@@ -36,6 +37,7 @@ def main(descriptor: int) -> None:
         return
     try:
         sys.path += settings["paths"]
+        site.setquit()  # `exit` and `quit`, as without -S
         for name in (*_OFTEN, *settings["modules"]):
             importlib.import_module(name)
         box = Box(settings["tier"], settings["uid"], settings["folders"], settings["work"])

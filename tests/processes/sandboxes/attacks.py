@@ -48,6 +48,7 @@ TRIES = {
     "start a program": "import os; os.execv('/bin/sh', ['sh', '-c', 'echo BROKEN'])",
     "start a program with subprocess": "import subprocess; subprocess.run(['/bin/true'])",
     "use a descriptor of who started it": "import os; [os.fstat(n) for n in range(3, 50)]",
+    "have the kernel signal who started it": "import fcntl; fcntl.fcntl(0, fcntl.F_SETOWN, TARGET['pid'])",
     "keep code in memory": "import ctypes; assert ctypes.CDLL(None).memfd_create(b'x', 0) >= 0",
 }
 # name: number of a system call (x86_64) and arguments; all must be refused

@@ -128,6 +128,23 @@ def test_what_a_program_leaves_running_ends_with_it(warm, tier, leave):
     assert left_behind(warm, tier) == []
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "os.chmod('.', 0)",
+        "os.mkdir('d'); open('d/f', 'w'); os.chmod('d', 0)",
+        "os.symlink('/', 'root'); os.symlink('root', 'again')",
+        "os.mkfifo('pipe')",
+        "open(b'\\xff\\xfe', 'w'); open('\\n', 'w'); open('x' * 255, 'w')",
+        "os.mkdir('moved0'); os.mkdir('moved0/moved0'); os.mkdir('moved0/moved0/moved0')",
+    ],
+)
+def test_a_spoilt_folder_is_clean_for_the_next(warm, spoil):
+    seen = warm.run(f"import os\n{spoil}", "", LIMITS)
+    assert (seen.ended, seen.exit_code) == (Ended.EXITED, 0), seen.stderr
+    assert warm.run("import os; open('f', 'w'); print(os.listdir('.'))", "", LIMITS).stdout == "['f']\n"
+
+
 def test_one_program_leaves_nothing_for_the_next(warm):
     leave = "import builtins, json, os; builtins.x = 1; json.dumps = None; os.environ['X'] = '1'; open('f', 'w')"
     assert warm.run(leave, "", LIMITS).exit_code == 0
