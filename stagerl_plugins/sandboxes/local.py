@@ -82,6 +82,8 @@ class LocalSandbox(Sandbox):
         future, new = self._memory.future_of((program, stdin, limits))
         if new:
             self._jobs.put(_Job(program, stdin, limits, future))
+            if not self._stop.alive:
+                _lose(self._jobs)
         return future
 
     async def close(self) -> None:
@@ -111,14 +113,20 @@ def _execute(warm: WarmInterpreter, job: _Job) -> Execution:
 
 def _stop(jobs: queue.SimpleQueue[_Job | None], threads: list[threading.Thread]) -> None:
     """End all interpreters; what waits is lost."""
-    with suppress(queue.Empty):
-        while (job := jobs.get_nowait()) is not None:
-            job.future.set_result(Execution(Ended.LOST, detail="the sandbox was closed"))
+    _lose(jobs)
     for _ in threads:
         jobs.put(None)
     for thread in threads:
         if thread is not threading.current_thread():
             thread.join()
+    _lose(jobs)
+
+
+def _lose(jobs: queue.SimpleQueue[_Job | None]) -> None:
+    with suppress(queue.Empty):
+        while True:
+            if (job := jobs.get_nowait()) is not None:
+                job.future.set_result(Execution(Ended.LOST, detail="the sandbox was closed"))
 
 
 @hookimpl
