@@ -13,11 +13,13 @@ import traceback
 def _load() -> None:
     import wrapt
 
+    from stagerl_plugins.training import weight_sockets
     from stagerl_plugins.training.compat import check_versions
     from stagerl_plugins.training.log import log_to_stderr
 
     check_versions()
     log_to_stderr()
+    weight_sockets.install()
     if os.environ.get("VERL_PLATFORM", "").strip().lower() == "cpu":
         from stagerl_plugins.training import cpu
 

@@ -86,7 +86,9 @@ def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> 
     try:
         columns = [rows["data_source"] for rows in (table, held_out) if "data_source" in rows.column_names]
         if columns:
-            check_data_sources(settings.rewards, {str(name) for column in columns for name in column.to_pylist()})
+            check_data_sources(
+                settings.rewards, {str(name) for column in columns for name in column.unique().to_pylist()}
+            )
         curriculum = Curriculum(settings, problems, plugins, least_judged(config))
         # a plugin that waits for a set of another name says so now, and not when hours are over
         curriculum.observe_validation(0, dict.fromkeys(map(validation_set, held_out.to_pylist()), 0.0))

@@ -100,3 +100,12 @@ def test_verl_s_own_dump_shows_the_one_problem_and_short_responses(run):
 
     rows = [json.loads(line) for line in (run.folder.parents[1] / "rollouts" / "3.jsonl").read_text().splitlines()]
     assert len({row["input"] for row in rows if len(row["output"]) > 1}) == 1
+
+
+def test_weights_go_through_a_socket_of_this_run_s_own(run):
+    """verl's name for it is the same in any two runs on one machine, which then wait for each other for ever."""
+    seen = run.seen("weights")
+    assert {event["end"] for event in seen} == {"Sender", "Receiver"}
+    (address,) = {event["address"] for event in seen}
+    (daemon,) = {event["daemon"] for event in seen}
+    assert f"-{daemon}-" in address

@@ -134,9 +134,20 @@ def fingerprint(engine):
     return sum(float(p.full_tensor().double().abs().sum()) for p in engine.module.parameters())
 
 
+def weights(module):
+    """Which socket each end of a weight sync opens, and the Ray daemon that it belongs to."""
+    for end in ("Sender", "Receiver"):
+
+        def seen(result, self, end=end):
+            note("weights", end=end, address=self.zmq_handle, daemon=os.environ.get("RAY_RAYLET_PID"))
+
+        watch(module, f"BucketedWeight{end}._init_socket", seen)
+
+
 wrapt.register_post_import_hook(engine, "vllm.v1.engine.async_llm")
 wrapt.register_post_import_hook(loss, "verl.workers.utils.losses")
 wrapt.register_post_import_hook(optimizer, "verl.workers.engine.fsdp.transformer_impl")
 wrapt.register_post_import_hook(saves, "verl.workers.engine.fsdp.transformer_impl")
+wrapt.register_post_import_hook(weights, "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer")
 wrapt.register_post_import_hook(advantages, "verl.trainer.ppo.core_algos")
 wrapt.register_post_import_hook(kl_penalty, "verl.trainer.ppo.ray_trainer")
