@@ -90,7 +90,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any, Content]]:
 def _parsed(line: bytes) -> dict[str, Any] | str:
     """A line's object, or what is wrong with it."""
     try:
-        value = json.loads(line.decode())
+        value = json.loads(line.decode().strip())
     except UnicodeDecodeError:
         return "is not UTF-8 text"
     except json.JSONDecodeError as error:

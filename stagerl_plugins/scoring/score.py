@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stagerl_plugins.config import Judging, parse_options
-from stagerl_plugins.errors import UserError
+from stagerl_plugins.errors import UserError, at
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.progress import WorkProgress
 from stagerl_plugins.rewards.judge import DEFAULT, check_data_sources
@@ -68,7 +68,11 @@ class ScoreOptions:
                 parse_options(plugins, "reward", spec, f"rewards.{source}")
         if self.out is None or self.out == STANDARD:
             return
-        if is_parquet(self.out) and self.source == STANDARD:
+        try:
+            with_columns = is_parquet(self.out)
+        except UserError as error:
+            raise at("--out", error) from None
+        if with_columns and self.source == STANDARD:
             raise UserError(f"--out {self.out}: the columns of standard input are not known ahead: write a .jsonl file")
         if self.out.is_dir():
             raise UserError(f"--out {self.out}: is a folder")
