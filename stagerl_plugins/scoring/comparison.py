@@ -82,11 +82,15 @@ def _example(row: Row, first: Verdict, second: Verdict) -> str:
     lines = {
         "ground truth": _one_line(shown[:LONGEST]),
         "response ends": _one_line(row.response.text[-LONGEST:]),
-        "first": f"{first.outcome}: {_one_line(first.detail[:LONGEST])}",
-        "second": f"{second.outcome}: {_one_line(second.detail[:LONGEST])}",
+        "first": _told(first),
+        "second": _told(second),
     }
-    told = "".join(f"\n  {name:<14} {text}" for name, text in lines.items())
-    return escape(f"row {row.number} ({row.response.data_source}){told}")
+    below = "".join(f"\n  {name:<14} {text}" for name, text in lines.items())
+    return escape(f"row {row.number} ({row.response.data_source}){below}")
+
+
+def _told(verdict: Verdict) -> str:
+    return ": ".join(filter(None, (verdict.outcome, _one_line(verdict.detail[:LONGEST]))))
 
 
 def _one_line(text: str) -> str:
