@@ -38,7 +38,7 @@ def command(*arguments: str, code: str = MAIN) -> list[str]:
 
 
 def score(*arguments: str, code: str = MAIN, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run(command(*arguments, code=code), input=stdin, capture_output=True, timeout=300)
+    done = subprocess.run(command(*arguments, code=code), input=stdin, capture_output=True, timeout=900)
     assert done.returncode == 0, done.stderr.decode()
     return done
 
@@ -56,7 +56,7 @@ def write(path: str, rows: Iterator[bytes]) -> str:
 
 
 def wait_for_lines(path: Path, count: int) -> None:
-    for _ in range(6000):
+    for _ in range(30_000):
         if path.exists() and path.read_bytes().count(b"\n") > count:
             return
         time.sleep(0.01)
@@ -67,7 +67,7 @@ def end(process: subprocess.Popen[bytes], number: signal.Signals) -> str:
     """Send a signal; nothing that the process started may outlive it. What it said on standard error."""
     started = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert psutil.wait_procs(started, timeout=30)[1] == []
     return said.decode()
 
@@ -147,7 +147,7 @@ def test_a_reader_that_has_enough_ends_it_without_a_traceback() -> None:
     process.stdout.readline()
     process.stdout.close()
     process.stdout = None
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode != 0
     assert b"Traceback" not in said
 
