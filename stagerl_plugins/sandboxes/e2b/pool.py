@@ -20,7 +20,7 @@ from stagerl_plugins.sandboxes.e2b.service import BusyError, LostError, RefusedE
 from stagerl_plugins.sandboxes.e2b.turns import Turns
 from stagerl_plugins.types import Execution
 
-_ATTEMPTS = 4  # sandboxes that a job is tried in
+_ATTEMPTS = 6  # sandboxes that a job is tried in
 _LOOK_AGAIN = 0.1  # seconds
 _LOOK_SECONDS = 20.0  # for what is left over
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between creations while the service is busy

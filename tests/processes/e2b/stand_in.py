@@ -7,6 +7,7 @@ code. Code really runs, in a process of its own.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,9 +24,13 @@ KEY = "e2b_0123456789abcdef0123456789abcdef01234567"
 Fault = Callable[[str], str | None]  # from what is asked, `create`, `execute`, `kill` or `list`, to what goes wrong
 
 
+# programs run as another user, who must be able to read it
+PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin") or sys.executable
+
+
 def really(code: str) -> str:
     """What the code prints."""
-    return subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, text=True, check=True).stdout
 
 
 @dataclass
@@ -48,9 +53,7 @@ class StandIn:
         most: Sandboxes at a time; more are answered by 429.
     """
 
-    def __init__(
-        self, execute: Callable[[str], str] = really, fault: Fault = lambda _: None, most: int = 1000
-    ) -> None:
+    def __init__(self, execute: Callable[[str], str] = really, fault: Fault = lambda _: None, most: int = 1000) -> None:
         self.execute, self.fault, self.most = execute, fault, most
         self.boxes: dict[str, Box] = {}
         self.created: list[float] = []

@@ -48,7 +48,6 @@ def run_one(job: dict[str, Any], stdin: str) -> dict[str, Any]:
 
 def watch(job: dict[str, Any], folder: str, stdin: IO[bytes]) -> dict[str, Any]:
     """Start the program and read from it until it ends or passes a limit."""
-    began = time.monotonic()
     status, theirs = os.pipe()
     settings = {"bounds": job["bounds"], "uid": job["uid"], "status": theirs}
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "TMPDIR": folder, "LANG": "C.UTF-8"}
@@ -67,6 +66,7 @@ def watch(job: dict[str, Any], folder: str, stdin: IO[bytes]) -> dict[str, Any]:
         with os.fdopen(status, "rb") as told:
             if failure := told.read():
                 raise OSError("a program cannot be started: " + failure.decode())
+        began = time.monotonic()
         kept = {"stdout": bytearray(), "stderr": bytearray()}
         how, detail = read_until_end(process, kept, folder, job["bounds"], began)
     finally:
