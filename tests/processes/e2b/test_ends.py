@@ -89,7 +89,7 @@ def test_a_forked_process_that_ends_leaves_its_parent_s_sandboxes_alone(start):
 
 
 def test_closing_loses_what_runs_and_ends_what_is_being_created(start, build):
-    service = start(fault=lambda what: "slow" if what == "create" else None)
+    service = start(fault={"create": "slow", "list": "busy"}.get)
     sandbox = build()
 
     async def close_early():
@@ -102,6 +102,15 @@ def test_closing_loses_what_runs_and_ends_what_is_being_created(start, build):
     assert {(one.ended, one.detail) for one in seen} == {(Ended.LOST, "the sandbox was closed")}
     assert service.boxes == {}
     assert asyncio.run(sandbox.run("print(1)", [""], LIMITS))[0].ended is Ended.LOST
+
+
+def test_closing_ends_what_was_created_without_our_being_told(start, build):
+    service = start(fault={"create": "cut"}.get)
+    sandbox = build(patience=0.3)
+    assert asyncio.run(sandbox.run("print(1)", [""], LIMITS))[0].ended is Ended.LOST
+    assert service.boxes
+    asyncio.run(sandbox.close())
+    assert service.boxes == {}
 
 
 def test_what_an_earlier_crash_left_over_is_ended_at_the_next_start(start, build):
