@@ -135,14 +135,14 @@ def test_there_are_never_more_sandboxes_than_all_processes_of_a_machine_may_have
 
 
 def test_creations_keep_their_rate_together():
-    many = [Turns(SecretStr("some key"), 3, 20.0) for _ in range(2)]
+    many = [Turns(SecretStr("some key"), 3, 4.0) for _ in range(2)]
 
     async def create():
-        await asyncio.gather(*(turns.creation() for _ in range(5) for turns in many))
+        await asyncio.gather(*(turns.creation() for _ in range(3) for turns in many))
 
     began = time.monotonic()
     asyncio.run(create())
-    assert time.monotonic() - began >= 9 * 0.05
+    assert time.monotonic() - began >= 5 * 0.25
 
 
 def test_a_sandbox_is_replaced_after_so_many_programs(start, build):
