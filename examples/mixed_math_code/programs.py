@@ -58,6 +58,6 @@ def fenced(program: str) -> str:
     return f"```python\n{program}\n```"
 
 
-def every_task(function: str) -> list[Task]:
-    """All problems with this function."""
-    return [Task(function, sign, constant) for sign in SIGNS for constant in CONSTANTS]
+def every_task(sign: str) -> list[Task]:
+    """All problems with this sign."""
+    return [Task(function, sign, constant) for function in FUNCTIONS for constant in CONSTANTS]
