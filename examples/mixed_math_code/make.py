@@ -33,8 +33,8 @@ SHOWN = {"math": (3, 4), "code": ("+", "-")}
 TO_FIND = {"math": (5,), "code": ("*",)}
 LARGEST = 3  # term of a sum, so that the arithmetic is learnt within minutes
 TRAIN, HELD_OUT = 60, 20  # problems of each number of terms, and of each sign
-STEPS, LEARNING_RATE = 400, 3e-3  # of supervised training
-SUMS, PROGRAMS = 48, 16  # in a batch of it: programs are learnt faster
+STEPS, LEARNING_RATE = 500, 3e-3  # of supervised training
+SUMS, PROGRAMS = 44, 20  # in a batch of it: programs are learnt faster
 GOOD = 0.5  # how often the good way is taught where it is shown
 
 
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT, help="folder for train.parquet, held_out.parquet and model/")
     parser.add_argument("--steps", type=int, default=STEPS, help="of supervised training")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch; others round differently")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch; others round differently")
     arguments = parser.parse_args()
 
     arguments.out.mkdir(parents=True, exist_ok=True)

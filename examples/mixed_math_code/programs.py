@@ -17,8 +17,9 @@ FUNCTIONS = {"sum": sum, "max": max, "min": min}
 SIGNS = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
 CONSTANTS = range(2, 32)
 NUMBERS = (2, 2, 3, 4, 5)  # in the input of each test
-WORDS = ["program: ", "```python\n", "\n```", "\n", "print", "map", "int", "input", "split", *FUNCTIONS]
-ALPHABET = [*WORDS, *"(),.*"]  # beside that of the sums, which has digits, signs and the names a and b
+READ = "map(int,input().split())"
+WORDS = ["program: ", "```python\n", "\n```", "\n", "print", READ, *FUNCTIONS]  # one token each
+ALPHABET = [*WORDS, *"(),*"]  # beside that of the sums, which has digits, other signs and the names a and b
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,12 @@ class Task:
     @property
     def general(self) -> str:
         """A program for any number of numbers, as a response."""
-        return fenced(f"print({self.function}(map(int,input().split())){self.tail})")
+        return fenced(f"print({self.function}({READ}){self.tail})")
 
     @property
     def of_two(self) -> str:
         """A program for two numbers alone, as a response."""
-        return fenced(f"a,b=map(int,input().split())\nprint({self.function}((a,b)){self.tail})")
+        return fenced(f"a,b={READ}\nprint({self.function}((a,b)){self.tail})")
 
     def tests(self, rng: random.Random) -> str:
         """Hidden tests as the reward `code` takes them: JSON with inputs and outputs."""
