@@ -121,7 +121,7 @@ def _our_names(plugins: Plugins, kind: str) -> list[str]:
 
 
 def _kind(plugins: Plugins, kind: str) -> str:
-    sections = [f"### {kind.replace('_', ' ').capitalize()}s".replace("policys", "policies")]
+    sections = [f"### {kind.replace('_', ' ').capitalize()}s".replace("policys", "policies").replace("boxs", "boxes")]
     for name in _our_names(plugins, kind):
         found = plugins.find(kind, name)
         doc, _, _ = (inspect.getdoc(found.factory) or "").partition("\nRaises:")

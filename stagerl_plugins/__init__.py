@@ -22,6 +22,7 @@ from stagerl_plugins.protocols import (
 from stagerl_plugins.types import (
     Admission,
     Decision,
+    Ended,
     Estimate,
     Execution,
     Group,
@@ -49,6 +50,7 @@ __all__ = [
     "Decision",
     "DifficultyMetric",
     "DrawContext",
+    "Ended",
     "Estimate",
     "Execution",
     "Gate",

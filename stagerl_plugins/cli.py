@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
 
+from stagerl_plugins.command_parts import FiniteRange, print_results
 from stagerl_plugins.errors import PluginError, UserError
+from stagerl_plugins.scoring.command import score
 
 
 class OneLine(click.ClickException):
@@ -35,16 +36,6 @@ class Commands(click.Group):
         except KeyboardInterrupt as interrupt:
             click.echo(f"stagerl: {str(interrupt) or 'interrupted'}", err=True)
             ctx.exit(130)
-
-
-class FiniteRange(click.FloatRange):
-    """A range of numbers, infinity and NaN not among them."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
-        if not isfinite(number):
-            self.fail(f"'{value}' is no finite number", param, ctx)
-        return number
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -129,9 +120,10 @@ def grade(
     from stagerl_plugins.config import Judging
     from stagerl_plugins.config_files import override
     from stagerl_plugins.grading.grade import grade as run
-    from stagerl_plugins.grading.options import GradeOptions, parse_rewards
+    from stagerl_plugins.grading.options import GradeOptions
     from stagerl_plugins.grading.summary import summary_table
     from stagerl_plugins.plugins import load_plugins
+    from stagerl_plugins.rewards.specs import parse_rewards
 
     arguments: dict[str, Any] = {}
     for assignment in engine:
@@ -141,7 +133,7 @@ def grade(
     options = GradeOptions(model, engine=arguments, **sampling)
     judging = Judging(seconds=judge_seconds, processes=judge_processes)
     graded = run(problems, out, options, load_plugins(), judging, rollouts)
-    _print(summary_table(graded.table, options.grader, graded.outcomes))
+    print_results(summary_table(graded.table, options.grader, graded.outcomes))
     click.echo(f"pass rates of {options.grader} are in {out}", err=True)
 
 
@@ -178,7 +170,7 @@ def levels(graded: Path, rules_source: str, folder: Path) -> None:
     rules = read_rules(rules_source)
     check_apart(graded, folder)
     report = write_levels(read_problems(graded), rules, folder)
-    _print(*level_tables(report))
+    print_results(*level_tables(report))
     click.echo(f"{report['problems']} problems; levels are in {folder}", err=True)
 
 
@@ -207,7 +199,7 @@ def train(
     if print_command:
         click.echo(launch.shown())
     if dry_run:
-        _print(*console.show_plan(launch))
+        print_results(*console.show_plan(launch))
     if not (print_command or dry_run):
         raise SystemExit(console.train(launch, click.echo, console.notice))
 
@@ -250,15 +242,7 @@ def plugins(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(entries, indent=2))
     else:
-        _print(catalog_text(entries))
+        print_results(catalog_text(entries))
 
 
-def _print(*results: Any) -> None:
-    """Print for people on standard output, with a blank line between."""
-    from rich.console import Console
-
-    console = Console(soft_wrap=True)
-    for place, result in enumerate(results):
-        if place:
-            console.print()
-        console.print(result)
+main.add_command(score)

@@ -99,6 +99,12 @@ class Judging(Model):
 
     seconds: float = Field(30.0, gt=0, description="Time limit for one verdict; beyond it, it is not_judged.")
     processes: int = Field(1, ge=1, le=1024, description="Verdict processes in each of verl's reward workers.")
+    most_not_judged: float = Field(
+        0.5, ge=0, le=1, description="Share of a step's rollouts that may be not_judged; 1 sets no bound."
+    )
+    not_judged_steps: int = Field(
+        5, ge=1, description="A run stops when so many steps in a row were above `most_not_judged`."
+    )
     rollout_seconds: float = Field(
         3600.0,
         gt=0,

@@ -155,6 +155,7 @@ class Reward:
         True  # True: runs in a process that can be killed. False: a coroutine that only waits (a server's client)
     )
     cpu_seconds: float | None = None  # processor time that one response may take if isolated; beyond it: timed_out
+    keeps_time = False  # True: not isolated, and it bounds its own time: the judge does not
 
     async def score(self, responses: Sequence[Response]) -> list[Verdict]:
         """A verdict for each response, in order."""

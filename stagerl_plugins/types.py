@@ -250,11 +250,30 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one execution in a sandbox: seconds of wall time, megabytes of memory, bytes of output."""
+    """Bounds for one execution in a sandbox.
+
+    Args:
+        seconds: Time it may take, less what it waits for a processor where the sandbox can tell.
+        memory_mb: Memory of each process, megabytes.
+        output_bytes: Standard output, bytes.
+        disk_mb: Files that it writes, megabytes in all.
+        processes: Processes at a time; 1 allows threads alone.
+    """
 
     seconds: float = 10.0
     memory_mb: int = 512
     output_bytes: int = 1_000_000
+    disk_mb: int = 16
+    processes: int = 1
+
+
+class Ended(StrEnum):
+    """How an execution ended. `LOST` is the sandbox's failure, all others are the program's."""
+
+    EXITED = "exited"
+    TIMED_OUT = "timed_out"
+    OVER_LIMIT = "over_limit"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,15 +281,23 @@ class Execution:
     """What a sandbox saw when it ran a program on one input.
 
     Args:
-        status: How it ended, in the sandbox's own word.
+        ended: How it ended.
         stdout: What it printed, cut at `Limits.output_bytes`.
-        stderr: The same for standard error.
-        exit_code: None if it did not exit by itself.
+        stderr: The same for standard error, cut where the sandbox likes.
+        exit_code: Negative for a signal; None if it did not exit by itself.
         seconds: Wall time.
+        detail: One line for people: the limit that was passed, or why it was lost.
+
+    Raises:
+        ValueError: `ended` is none of the ways to end.
     """
 
-    status: str
+    ended: Ended
     stdout: str = ""
     stderr: str = ""
     exit_code: int | None = None
     seconds: float = 0.0
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ended", Ended(self.ended))

@@ -140,10 +140,10 @@ class _Run:
             if problem not in too_long
             for sample in range(samples)
         ]
-        self.progress.advance(len(batch) * samples - len(requests), 0)
+        self.progress.generated(len(batch) * samples - len(requests), 0)
         judged = {}
         async for completions in engine.generate(requests):
-            self.progress.advance(len(completions), sum(completion.tokens for completion in completions))
+            self.progress.generated(len(completions), sum(completion.tokens for completion in completions))
             for completion in completions:
                 task = asyncio.create_task(self._judge(judge, completion))
                 judged[completion.problem, completion.sample] = task

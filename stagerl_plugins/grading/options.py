@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import keyword
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stagerl_plugins.config import Config
-from stagerl_plugins.config_files import flatten, parse_yaml
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.model_path import check_model_path
+from stagerl_plugins.rewards.specs import reward_files
 
 RESERVED = ("domain", "quantile")  # words of the level rules
 SAMPLED_BYTES = 1 << 20
@@ -75,36 +72,10 @@ class GradeOptions:
         folder = Path(self.model)
         if folder.is_dir():
             decides |= {"model": folder.resolve().name, "weights": _folder_hash(folder)}
-        if code := [path.read_bytes() for path in _files_in(self.rewards)]:
+        if code := [path.read_bytes() for path in reward_files(self.rewards)]:
             decides["reward_files"] = _hash(code)
         plain: dict[str, Any] = json.loads(json.dumps(decides, default=str))
         return plain
-
-
-def parse_rewards(texts: Iterable[str]) -> dict[str, Any]:
-    """Rewards by data source, from texts `SPEC` (for all others) or `SOURCE=SPEC`; a SPEC is YAML.
-
-    Raises:
-        UserError: A SPEC is no YAML, or a data source has two.
-    """
-    rewards: dict[str, Any] = {}
-    for text in texts:
-        named = re.fullmatch(r"([^{=]+)=(.+)", text, re.DOTALL)
-        source, spec = named.groups() if named else ("default", text)
-        if source in rewards:
-            raise UserError(f"--reward {text}: '{source}' has a reward already")
-        try:
-            value = parse_yaml(spec)
-        except yaml.YAMLError as error:
-            raise UserError(f"--reward {text}: is no valid YAML") from error
-        rewards[source] = {value: {}} if isinstance(value, str) else value
-    return rewards
-
-
-def _files_in(rewards: Mapping[str, Any]) -> list[Path]:
-    """The files that the rewards' options name, such as that of a verl function."""
-    values = flatten(rewards).values()
-    return [path for value in values if isinstance(value, str) and (path := Path(value).expanduser()).is_file()]
 
 
 def rollout_seed(seed: int, problem: str, sample: int) -> int:

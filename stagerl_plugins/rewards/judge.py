@@ -121,7 +121,7 @@ class Judge:
         """Not `asyncio.wait_for`, which waits for a coroutine that ignores its cancellation."""
         task = asyncio.ensure_future(call(reward, response))
         try:
-            await asyncio.wait([task], timeout=self._seconds)
+            await asyncio.wait([task], timeout=None if reward.keeps_time else self._seconds)
         finally:
             finished = task.done()
             task.cancel()

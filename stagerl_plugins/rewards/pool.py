@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from stagerl_plugins.protocols import Spec
 from stagerl_plugins.rewards.call import describe
-from stagerl_plugins.rewards.process import ATTEMPTS, DiedIdleError, StartError, VerdictProcess, Zygote
+from stagerl_plugins.rewards.process import ATTEMPTS, DiedError, DiedIdleError, StartError, VerdictProcess, Zygote
 from stagerl_plugins.types import Response, Verdict
 
 
@@ -88,10 +88,21 @@ class VerdictPool:
     def _judge(
         self, process: VerdictProcess | None, source: str, message: bytes
     ) -> tuple[Verdict, VerdictProcess | None]:
-        """A verdict, and the process that made it; one that died before it took the response has cost nothing."""
+        """A verdict, and the process that made it.
+
+        One that died before it took the response has cost nothing. One that died while it judged may have been killed
+        by anybody, for its memory say: the response is tried once more.
+        """
+        died = False
         for _ in range(ATTEMPTS):
             if process is None or not process.alive:
                 process = self._zygote.fork()
-            with suppress(DiedIdleError):
+            try:
                 return process.ask(message, self._seconds, self._zygote.cpu_seconds.get(source)), process
+            except DiedIdleError:
+                continue
+            except DiedError:
+                if died:
+                    return Verdict.not_judged("its verdict process died, twice"), None
+                died = True
         return Verdict.not_judged("verdict processes die before they take a response"), None

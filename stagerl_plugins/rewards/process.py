@@ -36,6 +36,10 @@ class DiedIdleError(Exception):
     """A verdict process ended before it took a response."""
 
 
+class DiedError(Exception):
+    """A verdict process ended while it judged a response, and not by us."""
+
+
 class VerdictProcess:
     """One verdict process, from outside. Not safe for threads: it belongs to one of the pool's.
 
@@ -61,6 +65,7 @@ class VerdictProcess:
 
         Raises:
             DiedIdleError: The process was dead already; the response can be given to another one.
+            DiedError: It died while it judged.
         """
         try:
             self._connection.send_bytes(message)
@@ -98,7 +103,7 @@ class VerdictProcess:
             return from_json(answer["verdict"])
         except (EOFError, OSError):
             self._close()
-            return Verdict.not_judged("its verdict process died")
+            raise DiedError from None
         except (KeyError, TypeError, ValueError) as error:
             self.kill()
             return Verdict.not_judged(f"its verdict process sent nonsense: {describe(error)}")

@@ -18,7 +18,7 @@ from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards.call import WorkerSetup, from_json, printable
 from stagerl_plugins.testing.contract_error import ContractError
-from stagerl_plugins.types import Limits, Response, Verdict
+from stagerl_plugins.types import Ended, Limits, Response, Verdict
 
 SECONDS = 60  # for one call of `score`; what takes longer hangs
 AWKWARD_TEXTS = {
@@ -143,11 +143,11 @@ async def _use_sandbox(registration: Registration, sandbox: Sandbox) -> None:
         echoes = await sandbox.run("print(input()[::-1])", ["abc", "xyz", ""], Limits())
         if [echo.stdout.strip() for echo in echoes[:2]] != ["cba", "zyx"] or len(echoes) != 3:
             raise ContractError(f"{registration}: expected an execution for each input, in order, got {echoes!r:.300}")
-        if echoes[2].status == echoes[0].status:
-            raise ContractError(f"{registration}: a program that raised has the status of one that ran: {echoes[2]}")
+        if (echoes[2].ended, echoes[2].exit_code) == (echoes[0].ended, echoes[0].exit_code):
+            raise ContractError(f"{registration}: a program that raised ended like one that ran: {echoes[2]}")
         began = time.monotonic()
         (endless,) = await sandbox.run("while True: pass", ["\n"], Limits(seconds=1))
-        if time.monotonic() - began > 20 or endless.status == echoes[0].status:
+        if time.monotonic() - began > 20 or endless.ended is not Ended.TIMED_OUT:
             raise ContractError(f"{registration}: an endless program must end at the limit of 1 s, got {endless}")
         (loud,) = await sandbox.run("print('x' * 5_000_000)", ["\n"], Limits(output_bytes=1000))
         if len(loud.stdout) > 2000:

@@ -25,6 +25,7 @@ from stagerl_plugins.training.book import StepBook
 from stagerl_plugins.training.checkpoints import Checkpoints
 from stagerl_plugins.training.export import export_actor
 from stagerl_plugins.training.nodes import check_nodes
+from stagerl_plugins.training.not_judged import NotJudgedBound
 from stagerl_plugins.training.refused import least_judged
 from stagerl_plugins.training.replay import GatedReplayBuffer
 from stagerl_plugins.training.stage_settings import Settings, VerlDefaults
@@ -53,6 +54,7 @@ class StagedRun(PPOTrainerSync):
         self.checkpoints = Checkpoints(self.folder)
         self.run_folder = RunFolder(self.folder)
         self.defaults = VerlDefaults.of(config)
+        self.not_judged = NotJudgedBound(self.settings.judging)
         self.stage_settings: Settings
         self.curriculum: Curriculum
         self.problems: Problems

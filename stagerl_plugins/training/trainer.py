@@ -136,6 +136,7 @@ class StagedTrainer(StagedRun):
     def on_groups_finished(self) -> None:
         """Called by the replay buffer when the last group of a step has been admitted or rejected."""
         record = self.book.record()
+        self.not_judged.check(record)
         self.curriculum.observe(record, self.config.data.train_batch_size)
         self.run_folder.write_observations(record)
         self._emit("step_ended", record=record)

@@ -83,8 +83,8 @@ def test_a_detail_can_always_be_written_to_a_file(plugins: Plugins, how: str) ->
     [
         ("raise_an_error", "raised KeyError: 'no such thing'"),
         ("leave", "raised SystemExit: 0"),
-        ("exit_without_a_word", "its verdict process died"),
-        ("crash", "its verdict process died"),
+        ("exit_without_a_word", "its verdict process died, twice"),
+        ("crash", "its verdict process died, twice"),
         ("eat_memory", "raised MemoryError"),
         ("nan", "raised ValueError: a score must be finite, got nan"),
         ("verdict_of_text", "raised ValueError: 'splendid' is not a valid Outcome"),

@@ -53,7 +53,7 @@ def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> No
         assert not judge.failures
 
 
-def test_a_kill_costs_only_what_was_being_judged(plugins: Plugins) -> None:
+def test_a_kill_costs_no_verdict(plugins: Plugins) -> None:
     async def judge_and_kill(kill_the_forker: bool) -> list[Verdict]:
         verdicts = asyncio.gather(*(judge.judge(Response(rf"\boxed{{{n}^2}}", "49")) for n in range(40)))
         await asyncio.sleep(random.random() * 0.05)
@@ -69,11 +69,8 @@ def test_a_kill_costs_only_what_was_being_judged(plugins: Plugins) -> None:
         for kill_the_forker in (False, False, True, False, False):
             until_both_are_replaced()
             verdicts = asyncio.run(judge_and_kill(kill_the_forker))
-            lost = [verdict.detail for verdict in verdicts if not verdict.judged]
-            assert len(lost) <= (2 if kill_the_forker else 1)
-            assert all(detail.endswith(": its verdict process died") for detail in lost)
             right = [Outcome.CORRECT if n == 7 else Outcome.WRONG for n in range(40)]
-            assert all(v.outcome is outcome for v, outcome in zip(verdicts, right, strict=True) if v.judged)
+            assert [verdict.outcome for verdict in verdicts] == right
 
 
 def test_nothing_that_a_reward_started_outlives_its_process(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:

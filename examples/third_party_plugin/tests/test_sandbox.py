@@ -41,8 +41,7 @@ class Unprotected(Sandbox):
             process.kill()
             await process.wait()
             return Execution("timed_out")
-        status = "failed" if process.returncode else "ok"
-        return Execution(status, out.decode()[: limits.output_bytes], exit_code=process.returncode)
+        return Execution("exited", out.decode()[: limits.output_bytes], exit_code=process.returncode)
 
     async def close(self):
         pass

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stagerl_plugins.errors import UserError
-from stagerl_plugins.grading.options import GradeOptions, parse_rewards, rollout_seed
+from stagerl_plugins.grading.options import GradeOptions, rollout_seed
+from stagerl_plugins.rewards.specs import parse_rewards
 
 OPTIONS = GradeOptions(model="org/model", grader="p")
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from stagerl_plugins.grading import progress
+from stagerl_plugins import progress
 from stagerl_plugins.grading.progress import GradingProgress
 from stagerl_plugins.grading.summary import summary_table
 
@@ -21,7 +21,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
         grading.started()
         for seconds in range(1, 21):
             clock[0] = 150.0 + seconds
-            grading.advance(4, 40)
+            grading.generated(4, 40)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [

@@ -78,7 +78,7 @@ class Measure(Sandbox):
         pass
 
     async def run(self, program, inputs, limits):
-        return [Execution("ok", str(len(text))) for text in inputs]
+        return [Execution("exited", str(len(text))) for text in inputs]
 
 
 @hookimpl

@@ -1,0 +1,1 @@
+"""Sandbox `e2b`: programs run in the cloud of E2B."""

@@ -1,0 +1,58 @@
+"""Which confinement this machine offers: the first that withstands all attacks."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.sandboxes.canaries import HELD, canaries
+from stagerl_plugins.sandboxes.interpreter import Interpreter
+from stagerl_plugins.sandboxes.warm import LostError, WarmInterpreter
+from stagerl_plugins.types import Ended, Limits
+
+TIERS = ("A", "B", "C")
+_REMEDY = (
+    "allow user namespaces, or run as root in the container, or use a kernel with Landlock (5.13 or newer); "
+    "or take a sandbox elsewhere: e2b, sandbox_fusion"
+)
+_LIMITS = Limits(seconds=5, memory_mb=256)
+
+
+@cache
+def choose_tier(wanted: str, interpreter: Interpreter) -> str:
+    """The wanted tier, or with "best" the first one, that this machine offers and that withstands the attacks.
+
+    Raises:
+        UserError: None does; names for each what was missing or which attack got through, and what to do.
+    """
+    failures = {}
+    for tier in TIERS if wanted == "best" else (wanted,):
+        failure = failure_of(tier, interpreter)
+        if failure is None:
+            return tier
+        failures[tier] = failure
+    shown = "; ".join(f"tier {tier}: {failure}" for tier, failure in failures.items())
+    raise UserError(f"no sandbox on this machine: {shown}. {_REMEDY[0].upper()}{_REMEDY[1:]}")
+
+
+def failure_of(tier: str, interpreter: Interpreter) -> str | None:
+    """Why a tier cannot be used here, or None."""
+    warm = WarmInterpreter(tier, interpreter)
+    try:
+        sane = warm.run("import wave; print(6 * 7)", "", _LIMITS)
+        if sane.stdout.strip() != "42":
+            said = (sane.stderr.strip().splitlines() or [sane.detail])[-1]
+            return f"a plain program does not run: {said}"
+        with canaries() as attacks:
+            for attack in attacks:
+                limits = Limits(seconds=5, memory_mb=256, processes=attack.processes)
+                seen = warm.run(attack.program, "", limits)
+                if seen.ended is Ended.EXITED and seen.stdout.strip() != HELD:
+                    return f"a program could {attack.name}"
+                if seen.ended is Ended.LOST:
+                    return seen.detail
+    except LostError as error:
+        return str(error)
+    finally:
+        warm.close()
+    return None

@@ -1,0 +1,197 @@
+"""What a zygote and the programs that it forks are confined to, by tier.
+
+A  namespaces: own processes, mounts, network, and a root file system of its own.
+B  no namespaces: a user id of its own for each zygote, which root alone can take.
+C  no namespaces, the same user id. Weaker: what that user may ask the kernel for without a file is not fenced off.
+
+All tiers add Landlock, a filter of system calls and resource limits. All share the host's kernel.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from . import kernel, landlock, root, seccomp
+
+NOBODY = 65534
+_NEW_OF_ZYGOTE = (
+    kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC
+    | kernel.CLONE_NEWUTS
+)  # fmt: skip
+_NEW_OF_PROGRAM = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
+_LONGEST_PATH = 1024
+_FILE_MB = 64  # of one file in tiers B and C, where the sum of all is looked at from time to time
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Limits of one execution: seconds, megabytes, bytes, processes (1: threads alone)."""
+
+    seconds: float
+    memory_mb: int
+    output_bytes: int
+    disk_mb: int
+    processes: int
+
+
+class Box:
+    """Enters the zygote's confinement when it is made; `confine` is for each program.
+
+    Args:
+        tier: "A", "B" or "C".
+        uid: The user id to take, where the zygote begins as root and the tier has one.
+        folders: What programs may read: the interpreter's and the modules' folders.
+        work: In tiers B and C the folder that programs may write to.
+
+    Raises:
+        OSError: The machine does not offer what the tier needs.
+    """
+
+    def __init__(self, tier: str, uid: int, folders: Iterable[str], work: str) -> None:
+        self.tier = tier
+        self.is_a = tier == "A"
+        self.work = root.WORK if self.is_a else work
+        self.namespaces = _NEW_OF_PROGRAM if self.is_a else 0
+        if self.is_a:
+            _enter_namespaces(uid, list(folders))
+        else:
+            kernel.adopt_orphans()
+            if tier == "B":
+                _become(uid)
+            elif os.getuid() == 0:
+                raise PermissionError(1, "programs would be root")
+        readable = [*root.SYSTEM, *folders, "/dev/zero", "/dev/urandom"]
+        self._rules = landlock.ruleset(readable, [root.WRITABLE if self.is_a else work, "/dev/null"])
+        # without namespaces, Landlock keeps signals inside from its version 6 on
+        self._signals = self.is_a or kernel.landlock_version() >= 6
+        self._own_memory = _virtual_memory()
+        self._filters = {many: seccomp.filter_for(many, self._signals) for many in (False, True)}
+
+    def confine(self, bounds: Bounds) -> None:
+        """Confine this process, a forked program, for ever."""
+        kernel.die_with_parent(signal.SIGKILL)
+        if self.is_a:
+            size = f"size={max(1, bounds.disk_mb)}m,nr_inodes=2k,mode=777"
+            flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+            kernel.mount("tmpfs", self.work, "tmpfs", flags, size)
+        else:
+            os.setpgid(0, 0)
+        _limit(bounds, self._own_memory)
+        if self.is_a:
+            kernel.drop_capabilities()
+        kernel.forbid_new_privileges()
+        kernel.landlock_restrict(self._rules)
+        kernel.install_filter(self._filters[bounds.processes > 1])
+
+    def clean(self) -> None:
+        """Empty the folder that programs may write to; in tier A it has ended with the program."""
+        if not self.is_a:
+            _empty(self.work)
+
+    def used_mb(self) -> float:
+        """Megabytes in that folder, each file counted with a page at least; 0 in tier A, where it has its own bound."""
+        return 0.0 if self.is_a else _blocks(self.work) / 2**20
+
+
+def _enter_namespaces(uid: int, folders: list[str]) -> None:
+    as_root = os.getuid() == 0
+    if as_root:  # folders that nobody else may look into can be bound by root alone
+        kernel.unshare(kernel.CLONE_NEWNS)
+        root.build(folders, host_processes=True)
+        _become(uid)
+    own, group = os.getuid(), os.getgid()
+    kernel.unshare(_NEW_OF_ZYGOTE)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{NOBODY} {own} 1"), ("gid_map", f"{NOBODY} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    _become_first_process()
+    if as_root:
+        root.mount_proc("/proc")
+    else:
+        root.build(folders, host_processes=False)
+
+
+def _become_first_process() -> None:
+    """Go on as the first process of the new namespace; the one outside waits for it, and both die together."""
+    child = os.fork()
+    if child:
+        kernel.die_with_parent(signal.SIGKILL)
+        os.closerange(3, 256)
+        os.waitpid(child, 0)
+        os._exit(0)
+    kernel.die_with_parent(signal.SIGKILL)
+
+
+def _become(uid: int) -> None:
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    kernel.set_dumpable(True)  # else /proc/self would be root's
+    kernel.die_with_parent(signal.SIGKILL)
+
+
+def _virtual_memory() -> int:
+    """Bytes of address space that this process has already, and shares with its forks."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _limit(bounds: Bounds, own_memory: int) -> None:
+    memory, file = own_memory + (bounds.memory_mb << 20), max(1, min(bounds.disk_mb, _FILE_MB)) << 20
+    for kind, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, file),
+        (resource.RLIMIT_CPU, int(bounds.seconds) + 2),
+        (resource.RLIMIT_NOFILE, 128),
+        (resource.RLIMIT_NPROC, 32 + bounds.processes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        resource.setrlimit(kind, (value, value))
+
+
+def _blocks(folder: str) -> float:
+    """Bytes on the disk of all below a folder; infinite where it is nested deeper than anything needs."""
+    total, waiting = 0.0, [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+            total += sum(max(4096, entry.stat(follow_symlinks=False).st_blocks * 512) for entry in entries)
+        except OSError:  # the program is at work there
+            continue
+        waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        if waiting and len(waiting[-1]) > _LONGEST_PATH:
+            return math.inf
+    return total
+
+
+def _empty(folder: str) -> None:
+    """Remove all that a program left in a folder, whatever its permissions, however deeply it is nested.
+
+    A folder inside one is moved to the top before it is looked into: so no path gets long.
+    """
+    os.chmod(folder, 0o700)
+    number = 0
+    while names := os.listdir(folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) or not os.path.isdir(path):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for inner in os.listdir(path):
+                one = os.path.join(path, inner)
+                if os.path.islink(one) or not os.path.isdir(one):
+                    os.unlink(one)
+                    continue
+                os.chmod(one, 0o700)
+                while os.path.lexists(target := os.path.join(folder, f"moved{number}")):
+                    number += 1
+                os.rename(one, target)
+            os.rmdir(path)

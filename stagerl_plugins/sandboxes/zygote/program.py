@@ -1,0 +1,85 @@
+"""The life of a forked process that runs one program as `python solution.py` would."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import os
+import random
+import signal
+import sys
+import threading
+import traceback
+from types import ModuleType
+from typing import NoReturn, TextIO, cast
+
+
+def run(text: str, folder: str) -> NoReturn:
+    """Run a program with standard streams 0 to 2 and end this process with its exit status.
+
+    Args:
+        text: The program.
+        folder: Its working directory, and the first place of its imports.
+    """
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(PATH="/usr/bin:/bin", HOME=folder, LANG="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    sys.stdin = _stream(0, "r", "surrogateescape")
+    sys.stdout = _stream(1, "w", "strict")
+    sys.stderr = _stream(2, "w", "backslashreplace")
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc, assignment]
+    sys.argv = ["solution.py"]
+    sys.path.insert(0, folder)
+    random.seed()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    main = ModuleType("__main__")
+    main.__file__ = sys.argv[0]
+    sys.modules["__main__"] = main
+    gc.enable()
+    os._exit(_end(_exit_status(text, main), main))
+
+
+def _stream(descriptor: int, mode: str, errors: str) -> TextIO:
+    return cast(TextIO, open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False))
+
+
+def _exit_status(text: str, main: ModuleType) -> int:
+    try:
+        exec(compile(text, "solution.py", "exec", dont_inherit=True), main.__dict__)  # noqa: S102  what we are for
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return int(end.code or 0) & 0xFF
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:  # noqa: BLE001  as the interpreter does it
+        _print_error()
+        return 1
+    return 0
+
+
+def _print_error() -> None:
+    kind, error, place = sys.exc_info()
+    if place is not None:
+        place = place.tb_next  # without this file
+    try:
+        traceback.print_exception(kind, error, place)
+    except BaseException:  # noqa: BLE001  an exception whose text raises
+        os.write(2, b"the program ended with an error that cannot be shown\n")
+
+
+def _end(status: int, main: ModuleType) -> int:
+    """What the interpreter does at its end: wait for threads, call what was registered, write out what is buffered."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        main.__dict__.clear()  # files that it left open are closed
+    except BaseException:  # noqa: BLE001
+        status = status or 1
+    streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
+    for stream in [stream for stream in streams if isinstance(stream, io.TextIOBase)]:
+        try:
+            stream.flush()
+        except BaseException:  # noqa: BLE001
+            status = status or 120
+    return status

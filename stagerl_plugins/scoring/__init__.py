@@ -1,0 +1,1 @@
+"""Verdicts on files of responses, and where two verifiers disagree."""

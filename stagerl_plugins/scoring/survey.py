@@ -1,0 +1,75 @@
+"""A first look through a file of rows: what is malformed is told before hours of judging, not after them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stagerl_plugins.errors import UserError
+from stagerl_plugins.scoring.rows import BadRowError, Content, is_parquet, read_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+AT_ONCE = 1000  # rows whose types are looked at together
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is in a file of rows.
+
+    Args:
+        digest: Hash of the file's bytes.
+        sources: Number of rows of each data source.
+        schema: Columns, where they were asked for.
+    """
+
+    digest: str
+    sources: Counter[str]
+    schema: pa.Schema | None
+
+
+def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], None], with_schema: bool) -> Survey:
+    """Look through a file.
+
+    Args:
+        path: The file.
+        rewards: The reward of each data source.
+        bad: Called with each row that is malformed.
+        with_schema: Whether rows of JSON must fit into columns.
+
+    Raises:
+        UserError: The file is missing or cannot be read, or its rows do not fit into columns.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: is a folder" if path.is_dir() else f"no such file: {path}")
+    found: Counter[str] = Counter()
+    schema = None
+    every = read_rows(path, rewards, bad)
+    while rows := list(islice(every, AT_ONCE)):
+        found.update(row.response.data_source for row in rows)
+        if with_schema and not is_parquet(path):
+            schema = _joined(schema, [row.content for row in rows], path)
+    if with_schema and is_parquet(path):
+        import pyarrow.parquet
+
+        schema = pyarrow.parquet.read_schema(path)
+    with path.open("rb") as file:
+        return Survey(hashlib.file_digest(file, "sha256").hexdigest()[:16], found, schema)
+
+
+def _joined(schema: pa.Schema | None, contents: list[Content], path: Path) -> pa.Schema:
+    """The columns of all rows before, and of these."""
+    import pyarrow as pa
+
+    try:
+        new = pa.schema(list(pa.array(contents).type))
+        return new if schema is None else pa.unify_schemas([schema, new], promote_options="permissive")
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: its rows do not fit into columns: {reason}: write a .jsonl file") from error

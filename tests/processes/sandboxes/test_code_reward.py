@@ -1,0 +1,243 @@
+"""Reward `code` in a real sandbox: right programs pass, wrong ones do not, and no trick makes a wrong one right."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import gzip
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+
+from stagerl_plugins.protocols import Sandbox
+from stagerl_plugins.rewards.code.reward import CodeOptions, CodeReward
+from stagerl_plugins.sandboxes.local import LocalOptions, LocalSandbox
+from stagerl_plugins.types import Ended, Execution, Outcome, Response, Verdict
+
+FILE = Path(__file__).parent / "human_eval.jsonl.gz"
+HUMAN_EVAL = [json.loads(line) for line in gzip.decompress(FILE.read_bytes()).splitlines()]
+
+
+class Setup:
+    """What a reward's factory is given: it builds the sandbox."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def build(self, kind, spec, name):
+        return self.sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    one = LocalSandbox(LocalOptions(), None)
+    yield one
+    asyncio.run(one.close())
+
+
+def judge(sandbox, tests, *programs, **options) -> list[Verdict]:
+    reward = CodeReward(CodeOptions(**options), Setup(sandbox))
+    responses = [Response(f"```python\n{program}\n```", json.dumps(tests)) for program in programs]
+    return asyncio.run(reward.score(responses))
+
+
+def human_eval(sandbox, programs):
+    reward = CodeReward(CodeOptions(), Setup(sandbox))
+    pairs = zip(HUMAN_EVAL, programs, strict=True)
+    responses = [Response(f"```python\n{program}\n```", json.dumps(row)) for row, program in pairs]
+    return asyncio.run(reward.score(responses))
+
+
+def test_all_canonical_solutions_of_human_eval_pass(sandbox):
+    verdicts = human_eval(sandbox, [row["prompt"] + row["canonical_solution"] for row in HUMAN_EVAL])
+    assert len(verdicts) == 164
+    assert [v.detail for v in verdicts if v.outcome is not Outcome.CORRECT] == []
+
+
+class ReturnsMore(ast.NodeTransformer):
+    """Each returned value goes out in a list with another."""
+
+    def visit_Return(self, node):
+        value = node.value or ast.Constant(None)
+        return ast.Return(ast.List([value, ast.Constant("more")], ast.Load()))
+
+
+def test_no_mutated_solution_of_human_eval_passes(sandbox):
+    wrong = []
+    for row in HUMAN_EVAL:
+        tree = ReturnsMore().visit(ast.parse(row["prompt"] + row["canonical_solution"]))
+        wrong.append(ast.unparse(ast.fix_missing_locations(tree)))
+    verdicts = human_eval(sandbox, wrong)
+    assert [row["task_id"] for row, v in zip(HUMAN_EVAL, verdicts, strict=True) if v.outcome is Outcome.CORRECT] == []
+    assert all(verdict.judged for verdict in verdicts)
+
+
+SUMS = {"inputs": ["1 2\n", "3 4\n", "5 6\n", "7 8\n"], "outputs": ["3", "7", "11", "15"]}
+ADD = {"inputs": [[1, 2], [3, 4]], "outputs": [3, 7], "fn_name": "add"}
+PROMPT = {"test": "def check(f):\n    assert f(1, 2) == 3\n    assert f(3, 4) == 7\n", "entry_point": "add"}
+LIST = {"test_list": ["assert add(1, 2) == 3", "assert add(3, 4) == 7"]}
+
+
+@pytest.mark.parametrize(
+    ("tests", "program", "score"),
+    [
+        (SUMS, "print(sum(map(int, input().split())))", 1.0),
+        (SUMS, "print(3)", 0.25),
+        (SUMS, "a, b = map(int, input().split())\nprint(a + b if a < 5 else 0)", 0.5),
+        (SUMS, "print(", 0.0),
+        (SUMS, "print(sum(map(int, input().split())))\nraise SystemExit(1)", 0.0),
+        (ADD, "def add(a, b): return a + b", 1.0),
+        (ADD, "class Solution:\n    def add(self, a, b): return a + b", 1.0),
+        (ADD, "def add(a: int, b: int) -> Optional[int]:\n    print('noise')\n    return a + b", 1.0),
+        (ADD, "def add(a, b): return 3", 0.5),
+        (ADD, "def add(a): return a", 0.0),
+        (ADD, "def other(a, b): return a + b", 0.0),
+        (PROMPT, "def add(a, b): return a + b", 1.0),
+        (PROMPT, "def add(a, b): return 3", 0.5),
+        (LIST, "def add(a, b): return a + b", 1.0),
+        (LIST, "def add(a, b): raise ValueError", 0.0),
+        ({"inputs": [[1]], "outputs": [[[1, 2]]], "fn_name": "f"}, "def f(x): return (x, 2)", 1.0),
+        ({**SUMS, "inputs": SUMS["inputs"][:1], "outputs": ["3\n1"], "unordered": True}, "print(1)\nprint(3)", 1.0),
+    ],
+)
+def test_the_score_is_the_part_of_the_tests_that_pass(sandbox, tests, program, score):
+    (verdict,) = judge(sandbox, tests, program)
+    assert verdict.score == score
+    assert verdict.outcome is {1.0: Outcome.CORRECT, 0.0: Outcome.WRONG}.get(score, Outcome.PARTIAL)
+
+
+EQUAL_TO_ALL = """
+class Any:
+    __eq__ = lambda self, other: True
+    __ne__ = lambda self, other: False
+    __abs__ = __sub__ = lambda *_: 0
+    __lt__ = lambda self, other: True
+    __hash__ = object.__hash__
+def add(a, b): return Any()
+"""
+SUBCLASS = EQUAL_TO_ALL.replace("class Any:", "class Any(int):")
+FRAMES = """
+import sys, gc
+def add(a, b):
+    frame = sys._getframe()
+    while frame:
+        for value in frame.f_locals.values():
+            if value in (3, 7): return value
+        frame = frame.f_back
+    for thing in gc.get_objects():
+        if isinstance(thing, list) and thing in ([3, 7], [3], [7]): return thing[0]
+"""
+PATCHED = """
+import builtins, json, sys
+json.dumps = lambda *a, **k: '["returned",true]'
+json.loads = lambda *a, **k: None
+builtins.AssertionError = builtins.Exception = type(None)
+import __main__
+__main__.dumps = lambda value: '["returned",{"#":"opaque","of":"x"}]'
+def add(a, b): return 3
+"""
+FORGED = """
+import os
+for n in range(20):
+    try: os.write(n, b'["returned",3]')
+    except OSError: pass
+os._exit(0)
+def add(a, b): pass
+"""
+PASSED = "import os\nprint('4 of 4 tests passed', True, 'PASSED')\nos._exit(0)"
+SKIPPED = "import unittest, sys\nsys.exit(0)\ndef add(a, b): pass"
+SOURCE = """
+import inspect, sys
+def add(a, b): return [word for word in inspect.getsource(sys.modules['__main__']).split() if word.isdigit()]
+"""
+
+
+@pytest.mark.parametrize("tests", [ADD, PROMPT, LIST], ids=["function", "check", "asserts"])
+@pytest.mark.parametrize("trick", [EQUAL_TO_ALL, FRAMES, FORGED, PASSED, SKIPPED, SOURCE, PATCHED, SUBCLASS])
+def test_no_trick_makes_a_wrong_function_right(sandbox, tests, trick):
+    (verdict,) = judge(sandbox, tests, trick)
+    assert verdict.judged
+    assert verdict.outcome is not Outcome.CORRECT
+    assert verdict.score <= 0.5  # an answer written by hand may be right once
+
+
+FINDS = """
+import gc, os, re, sys
+def find(*_):
+    seen = [repr(thing) for thing in gc.get_objects()] + [str(os.environ), str(sys.argv), str(os.listdir('.'))]
+    frame = sys._getframe()
+    while frame:
+        seen += [repr(frame.f_locals), repr(frame.f_globals), repr(frame.f_code.co_consts)]
+        frame = frame.f_back
+    return (re.findall('[0-9a-f]{32}', ' '.join(seen)) + ['nothing'])[0]
+"""
+
+
+def test_expected_outputs_are_nowhere_near_the_program(sandbox):
+    """A program that looks everywhere for what is expected does not find it."""
+    secret = uuid.uuid4().hex
+    printed, returned = (
+        {"inputs": ["x"], "outputs": [secret]},
+        {"inputs": [["x"]], "outputs": [secret], "fn_name": "find"},
+    )
+    asserted = {"test": f"def check(find):\n    assert find('x') == '{secret}'", "entry_point": "find"}
+    for tests, program in ((printed, FINDS + "print(find())"), (returned, FINDS), (asserted, FINDS)):
+        (verdict,) = judge(sandbox, tests, program)
+        assert verdict.outcome is Outcome.WRONG
+    told = {**printed, "inputs": [secret]}
+    (verdict,) = judge(sandbox, told, FINDS + "text = input()\nprint(find())")
+    assert verdict.outcome is Outcome.CORRECT  # it would find it where it is
+
+
+def test_a_program_that_takes_too_long_is_the_response_s_own_fault(sandbox):
+    (verdict,) = judge(sandbox, SUMS, "while True: pass", seconds=0.3, total_seconds=0.5)
+    assert (verdict.outcome, verdict.score) == (Outcome.TIMED_OUT, 0.0)
+    slow_once = "n = input()\nif n[0] == '1':\n    while True: pass\nprint(sum(map(int, n.split())))"
+    (verdict,) = judge(sandbox, SUMS, slow_once, seconds=0.3)
+    assert (verdict.outcome, verdict.score) == (Outcome.PARTIAL, 0.75)
+    assert verdict.detail == "3 of 4 tests passed, 1 timed out"
+
+
+def test_all_or_nothing_stops_at_the_first_failure(sandbox):
+    wrong, right = judge(sandbox, SUMS, "print(3)", "print(sum(map(int, input().split())))", all_or_nothing=True)
+    assert (wrong.outcome, wrong.score) == (Outcome.WRONG, 0.0)
+    assert (right.outcome, right.score) == (Outcome.CORRECT, 1.0)
+
+
+class Lost(Sandbox):
+    async def run(self, program, inputs, limits):
+        return [Execution(Ended.LOST, detail="gone") for _ in inputs]
+
+
+@pytest.mark.parametrize("tests", [SUMS, ADD, PROMPT])
+def test_a_lost_sandbox_is_ours_and_not_the_response_s(tests):
+    (verdict,) = judge(Lost(), tests, "def add(a, b): return a + b")
+    assert verdict.outcome is Outcome.NOT_JUDGED
+    assert verdict.detail == "the sandbox lost a run: gone"
+
+
+@pytest.mark.parametrize("test", ["def check(f)", "def check(f): nonsense(f)", "raise ValueError"])
+def test_broken_tests_are_ours_too(sandbox, test):
+    (verdict,) = judge(sandbox, {"test": test, "entry_point": "add"}, "def add(a, b): return a + b")
+    assert verdict.outcome is Outcome.NOT_JUDGED
+
+
+def test_a_response_without_a_program_has_a_bad_format(sandbox):
+    reward = CodeReward(CodeOptions(), Setup(sandbox))
+    (verdict,) = asyncio.run(reward.score([Response("I think it is 3.", json.dumps(SUMS))]))
+    assert (verdict.outcome, verdict.score) == (Outcome.BAD_FORMAT, 0.0)
+
+
+def test_the_same_program_of_a_group_runs_once(sandbox, monkeypatch):
+    ran = []
+    monkeypatch.setattr(
+        "stagerl_plugins.sandboxes.local._execute",
+        lambda warm, job: ran.append(job.stdin) or Execution(Ended.EXITED, "3", exit_code=0),
+    )
+    fresh = LocalSandbox(LocalOptions(workers=2), None)
+    verdicts = judge(fresh, SUMS, *["print(3)"] * 8)
+    asyncio.run(fresh.close())
+    assert len(verdicts) == 8
+    assert sorted(ran) == sorted(SUMS["inputs"])

@@ -1,0 +1,97 @@
+"""A warm interpreter runs programs as `python solution.py` would, and says truly how they ended."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+import pytest
+
+from stagerl_plugins.sandboxes.warm import LostError, WarmInterpreter
+from stagerl_plugins.types import Ended, Limits
+
+LIMITS = Limits(seconds=5)
+
+# program, standard input -> standard output, exit status
+ORDINARY = [
+    ("print(input()[::-1])", "abc\n", "cba\n", 0),
+    ("import sys; print(len(sys.stdin.buffer.read()))", "ä" * 100_000, "200000\n", 0),
+    ("print(__name__, end='')", "", "__main__", 0),
+    ("import sys; sys.exit(7)", "", "", 7),
+    ("import sys; sys.exit('no')", "", "", 1),
+    ("raise SystemExit", "", "", 0),
+    ("print(1); exit(3)", "", "1\n", 3),
+    ("quit()", "", "", 0),
+    ("print(__file__, end='')", "", "solution.py", 0),
+    ("import signal; print(signal.getsignal(signal.SIGINT).__name__)", "", "default_int_handler\n", 0),
+    ("1 / 0", "", "", 1),
+    ("(", "", "", 1),
+    ("import os; os._exit(3)", "", "", 3),
+    ("import ctypes; ctypes.string_at(0)", "", "", -11),
+    ("import atexit; atexit.register(print, 'end')", "", "end\n", 0),
+    ("import threading, time; threading.Timer(0.1, print, ('late',)).start()", "", "late\n", 0),
+    ("import sys; sys.stdout = sys.stderr; print('x')", "", "", 0),
+    ("f = open(1, 'w', closefd=False); f.write('left open')", "", "left open", 0),
+    ("import asyncio\nasync def f(): return 4\nprint(asyncio.run(f()))", "", "4\n", 0),
+    ("import sys; sys.setrecursionlimit(10**6)\nf = lambda n: n and 1 + f(n - 1)\nprint(f(50_000))", "", "50000\n", 0),
+    ("open('f', 'w').write('kept'); print(open('f').read())", "", "kept\n", 0),
+    ("import tempfile; print(tempfile.TemporaryFile().write(b'abc'))", "", "3\n", 0),
+    ("import wave, sqlite3; print('imported')", "", "imported\n", 0),
+    ("print('\\ud83d', end='')", "", "", 1),
+    ("import dataclasses\n@dataclasses.dataclass\nclass A: x: int\nprint(A(1))", "", "A(x=1)\n", 0),
+]
+
+
+@pytest.mark.parametrize(("program", "stdin", "stdout", "status"), ORDINARY, ids=[row[0][:40] for row in ORDINARY])
+def test_a_program_runs_as_it_would_by_itself(warm, program, stdin, stdout, status):
+    seen = warm.run(program, stdin, LIMITS)
+    assert (seen.stdout, seen.exit_code, seen.ended) == (stdout, status, Ended.EXITED), seen.stderr
+
+
+def test_an_error_is_shown_as_python_shows_it(warm):
+    seen = warm.run("def f():\n    1 / 0\nf()", "", LIMITS)
+    assert seen.stderr.splitlines()[0] == "Traceback (most recent call last):"
+    assert 'File "solution.py", line 2, in f' in seen.stderr
+    assert seen.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+    assert "zygote" not in seen.stderr
+
+
+@pytest.mark.parametrize("program", ["while True: pass", "import time; time.sleep(60)", "input()\ninput()"])
+def test_a_program_that_takes_too_long_is_timed_out(warm, program):
+    seen = warm.run(program, "\n", Limits(seconds=0.3))
+    assert seen.ended is (Ended.EXITED if "input" in program else Ended.TIMED_OUT)
+
+
+def test_a_program_that_does_not_read_its_input_is_no_problem(warm):
+    assert warm.run("print(1)", "x" * 5_000_000, LIMITS).stdout == "1\n"
+
+
+def test_memory_is_what_a_program_has_besides_its_interpreter(warm):
+    fits = "x = bytearray(200 << 20); print(len(x) >> 20)"
+    assert warm.run(fits, "", Limits(memory_mb=256)).stdout == "200\n"
+    assert "MemoryError" in warm.run(fits, "", Limits(memory_mb=128)).stderr
+
+
+def test_processes_may_be_allowed(warm):
+    program = "import subprocess; print(subprocess.run(['/bin/echo', 'hello'], capture_output=True, text=True).stdout)"
+    assert warm.run(program, "", Limits(processes=4)).stdout == "hello\n\n"
+
+
+@pytest.mark.parametrize("whom", ["the interpreter", "who started it"])
+def test_an_interpreter_that_is_killed_is_lost_and_the_next_run_has_a_new_one(warm, whom):
+    assert warm.run("print(1)", "", LIMITS).stdout == "1\n"
+    process = psutil.Process(warm.pid)
+    family = [process, *process.children(recursive=True)]
+    (family[-1] if whom == "the interpreter" else process).send_signal(signal.SIGKILL)
+    with pytest.raises(LostError):
+        warm.run("print(2)", "", LIMITS)
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert warm.run("print(3)", "", LIMITS).stdout == "3\n"
+
+
+def test_what_cannot_be_started_says_why():
+    from stagerl_plugins.sandboxes.interpreter import Interpreter
+
+    broken = WarmInterpreter("A", Interpreter("/nowhere/python", (), (), ()))
+    with pytest.raises(LostError, match="/nowhere/python cannot be started: No such file or directory"):
+        broken.run("print(1)", "", LIMITS)
