@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import numbers
 from collections.abc import Callable, Sequence
@@ -73,7 +72,7 @@ class _FunctionReward(Reward):
     async def score(self, responses: Sequence[Response]) -> Any:
         """Call the function; what it raises is raised, and a result that is none stays as it is."""
         if not self.takes_group:
-            return [verdict_of(result) for result in await asyncio.gather(*map(self._call, responses))]
+            return [verdict_of(await self._call(response)) for response in responses]
         results = await self._call(list(responses)) if responses else []
         return [verdict_of(result) for result in results] if isinstance(results, list | tuple | np.ndarray) else results
 

@@ -23,7 +23,10 @@ OPTIONS = {
     "overlong": {"cache_tokens": 512},
     "format": {"form": "think_boxed"},
     "weighted": {
-        "rewards": {"answer": {"reward": "math"}, "length": {"reward": {"overlong": {"cache_tokens": 9}}, "weight": 0.5}}
+        "rewards": {
+            "answer": {"reward": "math"},
+            "length": {"reward": {"overlong": {"cache_tokens": 9}}, "weight": 0.5},
+        }
     },
 }
 GROUND_TRUTHS = {"code": json.dumps({"inputs": ["1\n"], "outputs": ["2\n"]})}
