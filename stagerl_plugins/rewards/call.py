@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,8 +49,8 @@ class WorkerSetup:
             raise PluginError(f"{path}: {registration} cannot be built: {describe(error)}{place_of(error)}") from error
         if not isinstance(built, BASES.get(kind, object)):
             base = BASES[kind].__name__
-            hint = ": a function that judges needs @reward" if inspect.isfunction(registration.factory) else ""
-            raise PluginError(f"{registration}: its factory must return a {base}, got {built!r:.200}{hint}")
+            said = f"its factory must return a {base}, got {built!r:.200}{registration.unmarked}"
+            raise PluginError(f"{registration}: {said}")
         if fault := _fault_of(registration, built):
             raise PluginError(f"{registration}: {fault}")
         return built

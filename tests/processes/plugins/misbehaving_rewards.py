@@ -181,10 +181,7 @@ async def group_coroutine(responses):
 
 
 def result_of(how):
-    results = {
-        "fine": True,
-        "process_id": Verdict(Outcome.CORRECT, 1.0, str(os.getpid())),
-    }
+    results = {"fine": True, "process_id": Verdict(Outcome.CORRECT, 1.0, str(os.getpid()))}
     return results[how] if how in results else returns[how] if how in returns else globals()[how]()
 
 
