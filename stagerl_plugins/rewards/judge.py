@@ -15,6 +15,7 @@ from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards.call import WorkerSetup, describe
 from stagerl_plugins.rewards.groups import Ask
+from stagerl_plugins.rewards.loop import OwnLoop
 from stagerl_plugins.rewards.pool import VerdictPool
 from stagerl_plugins.rewards.turns import Turns
 from stagerl_plugins.rewards.verifier import Child, Failures, Verifier, ask_here, ask_in_process
@@ -46,7 +47,7 @@ class Judge:
     """Judges responses with the reward of their data source; safe to call from any thread and event loop.
 
     An isolated reward runs in a verdict process that is killed when it takes too long. Any other is built here, once,
-    and awaited in the caller's event loop, so many calls at a time. Which of both it is says the attribute `isolated`
+    and awaited in an event loop of its own, so many calls at a time. Which of both it is says the attribute `isolated`
     of what was registered: a `Reward` class, or a function that carries it. A reward that raises, hangs, dies or breaks
     the contract costs that response its verdict: it is `not_judged`, and its detail names plugin, distribution and
     version.
@@ -84,7 +85,7 @@ class Judge:
         if bench.isolated:
             bench.pool.start()
         # also when its owner forgets it, and when the interpreter ends
-        self._close = weakref.finalize(self, bench.pool.close)
+        self._close = weakref.finalize(self, _close, bench.pool, bench.loops)
 
     async def judge(self, response: Response) -> Verdict:
         """The verdict on one response. Never raises for what a reward does."""
@@ -103,7 +104,7 @@ class Judge:
             verifier.abandon(group)
 
     def close(self) -> None:
-        """End the verdict processes. Responses that wait for one become `not_judged`. May be called twice."""
+        """End the verdict processes, and what else waits. Their responses become `not_judged`. May be called twice."""
         self._close()
 
     def __enter__(self) -> Judge:
@@ -122,6 +123,7 @@ class _Bench:
         verifiers: Each reward by its key below `rewards`, parents after their children.
         isolated: The specs of those that run in verdict processes, by the same keys.
         pool: The verdict processes; not started yet.
+        loops: Where the others wait.
         complete: No reward is built any more.
     """
 
@@ -133,6 +135,7 @@ class _Bench:
         self.isolated: dict[str, Any] = {}
         self.complete = False
         self.pool = VerdictPool(self.isolated, judging.processes, judging.seconds)
+        self.loops: list[OwnLoop] = []
 
     def verifier(self, spec: Any, key: str) -> Verifier:
         """The reward that `spec` names, at work.
@@ -170,8 +173,10 @@ class _Bench:
             raise
         except Exception as error:
             raise PluginError(f"rewards.{key}: {registration} cannot be built: {describe(error)}") from error
+        self.loops.append(OwnLoop(f"reward-{key}"))
         asks_others = len(self.verifiers) > before  # these take the turns: it would hold those that they wait for
-        return ask_here(reward, self._judging.seconds, None if asks_others else Turns(self._judging.at_once))
+        turns = None if asks_others else Turns(self._judging.at_once)
+        return ask_here(reward, self.loops[-1], self._judging.seconds, turns)
 
 
 class _JudgeSetup(WorkerSetup):
@@ -194,3 +199,9 @@ class _JudgeSetup(WorkerSetup):
 
     def _below(self, path: str) -> WorkerSetup:
         return _JudgeSetup(self._plugins, self._bench, path)
+
+
+def _close(pool: VerdictPool, loops: Iterable[OwnLoop]) -> None:
+    pool.close()
+    for loop in loops:
+        loop.close()

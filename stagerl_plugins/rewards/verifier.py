@@ -12,6 +12,7 @@ from stagerl_plugins.plugins import Registration
 from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards.call import call, none_judged
 from stagerl_plugins.rewards.groups import Ask, Groups
+from stagerl_plugins.rewards.loop import OwnLoop
 from stagerl_plugins.rewards.pool import VerdictPool
 from stagerl_plugins.rewards.turns import Turns
 from stagerl_plugins.types import Response, Verdict
@@ -102,30 +103,31 @@ def ask_in_process(pool: VerdictPool, key: str) -> Ask:
     return ask
 
 
-def ask_here(reward: Reward, seconds: float, turns: Turns | None) -> Ask:
-    """Ask a reward that only waits, in the caller's event loop.
+def ask_here(reward: Reward, loop: OwnLoop, seconds: float, turns: Turns | None) -> Ask:
+    """Ask a reward that only waits, in an event loop of its own.
 
     Args:
         reward: The reward.
+        loop: Its loop.
         seconds: How long a call may take, unless it keeps its own time.
         turns: How many calls there may be at a time; None for any number.
     """
+    limit = None if reward.keeps_time else seconds
 
     async def ask(responses: Sequence[Response]) -> list[Verdict]:
         async with nullcontext() if turns is None else turns.one():
-            return await _within(None if reward.keeps_time else seconds, reward, responses)
+            answer = asyncio.wrap_future(loop.submit(call(reward, responses)))
+            try:
+                # not `asyncio.wait_for`, which waits for a coroutine that ignores its cancellation
+                await asyncio.wait([answer], timeout=limit)
+            finally:
+                finished = answer.done()
+                answer.cancel()
+            if not finished:
+                await loop.renew_if_blocked()
+                return none_judged(f"took longer than {seconds:g} s", responses)
+        if not answer.cancelled():
+            return answer.result()
+        return none_judged("the judge was closed" if loop.closed else "cancelled itself", responses)
 
     return ask
-
-
-async def _within(seconds: float | None, reward: Reward, responses: Sequence[Response]) -> list[Verdict]:
-    """Not `asyncio.wait_for`, which waits for a coroutine that ignores its cancellation."""
-    task = asyncio.ensure_future(call(reward, responses))
-    try:
-        await asyncio.wait([task], timeout=seconds)
-    finally:
-        finished = task.done()
-        task.cancel()
-    if not finished:
-        return none_judged(f"took longer than {seconds:g} s", responses)
-    return none_judged("cancelled itself", responses) if task.cancelled() else task.result()
