@@ -174,8 +174,8 @@ class _Bench:
         except Exception as error:
             raise PluginError(f"rewards.{key}: {registration} cannot be built: {describe(error)}") from error
         self.loops.append(OwnLoop(f"reward-{key}"))
-        asks_others = len(self.verifiers) > before  # these take the turns: it would hold those that they wait for
-        turns = None if asks_others else Turns(self._judging.at_once)
+        # one that asks others is not bounded, as they are: a group would wait for rollouts that wait for their turn
+        turns = Turns(self._judging.at_once) if len(self.verifiers) == before else None
         return ask_here(reward, self.loops[-1], self._judging.seconds, turns)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagerl_plugins import reward
+from stagerl_plugins import Response, reward
 from stagerl_plugins.rewards.turns import Turns
 
 
@@ -66,20 +66,21 @@ def test_one_that_hangs_gives_its_turn_back(court, registered):
     assert [verdict.judged for verdict in made.verdicts("hang", "x", "hang", "x")] == [False, True, False, True]
 
 
-def test_a_reward_that_asks_others_holds_no_turn_that_these_wait_for(court, registered):
+def test_a_reward_that_asks_others_takes_no_turn_while_a_group_of_theirs_gathers(court, registered):
     meter = Meter()
 
-    @reward
-    async def waits(response):
+    @reward(group=True)
+    async def waits(responses):
         """Right after a while."""
         await meter.stay()
-        return True
+        return [True for _ in responses]
 
     inner = {"weighted": {"rewards": {"a": {"reward": "waits"}}}}
     spec = {"weighted": {"rewards": {"a": {"reward": inner}, "b": {"reward": "waits"}}}}
-    made = court(spec, registered(waits=waits), at_once=1)
-    assert all(verdict.judged for verdict in made.verdicts(*["x"] * 5))
-    assert meter.most == 2  # one of each
+    made = court(spec, registered(waits=waits), at_once=1, rollout_seconds=20)
+    rollouts = [Response("", "", group=group, group_size=3) for group in "abcabcabc"]
+    assert all(verdict.judged for verdict in made.verdicts(*rollouts))
+    assert meter.most == 2  # each of the two has its own turns
 
 
 @given(st.integers(1, 4), st.lists(st.booleans(), max_size=20))
