@@ -99,8 +99,8 @@ class Judging(Model):
 
     seconds: float = Field(30.0, gt=0, description="Time limit for one verdict; beyond it, it is not_judged.")
     processes: int = Field(1, ge=1, le=1024, description="Verdict processes in each of verl's reward workers.")
-    at_once: int = Field(
-        256, ge=1, description="Verdicts that a reward which only waits, such as a server's client, makes at a time."
+    concurrency: int = Field(
+        256, ge=1, description="Calls at a time of each reward that only waits, for a server or a sandbox."
     )
     most_not_judged: float = Field(
         0.5, ge=0, le=1, description="Share of a step's rollouts that may be not_judged; 1 sets no bound."

@@ -129,7 +129,7 @@ def _checked(answer: Any, expected: str) -> Verdict:
 def shown(value: Any) -> str:
     """A value as it is told in a line: what a reward returned may be anything, also what cannot be shown."""
     try:
-        return f"{value!r:.200}"
+        return printable(" ".join(f"{value!r:.200}".split()))
     except Exception as error:  # noqa: BLE001
         return f"a {type(value).__name__} whose repr raised {type(error).__name__}"
 

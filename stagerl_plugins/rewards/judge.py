@@ -43,6 +43,23 @@ def check_data_sources(rewards: Mapping[str, Any], data_sources: Iterable[str]) 
             raise UserError(f"rewards.{source}: no problem has the data source '{source}': {hint}")
 
 
+def takes_groups(spec: Any, plugins: Plugins) -> bool:
+    """Whether a reward takes whole groups, or asks one that does.
+
+    Nothing is built: the name of one that does, anywhere in the options, tells. So it may be said of one that does not.
+
+    Args:
+        spec: Name and options of the reward.
+        plugins: Where rewards are found.
+    """
+    if isinstance(spec, str):
+        known = spec in plugins.names("reward")
+        return known and bool(getattr(plugins.find("reward", spec).factory, "takes_group", False))
+    if isinstance(spec, Mapping):
+        return any(takes_groups(part, plugins) for pair in spec.items() for part in pair)
+    return isinstance(spec, list | tuple) and any(takes_groups(part, plugins) for part in spec)
+
+
 class Judge:
     """Judges responses with the reward of their data source; safe to call from any thread and event loop.
 
@@ -81,6 +98,7 @@ class Judge:
         bench = _Bench(plugins, judging, failures)
         self._verifiers = {source: bench.verifier(spec, source) for source, spec in rewards.items()}
         self._all = list(bench.verifiers.values())
+        self._built = bench.built
         bench.complete = True
         if bench.isolated:
             bench.pool.start()
@@ -122,6 +140,7 @@ class _Bench:
     Attributes:
         verifiers: Each reward by its key below `rewards`, parents after their children.
         isolated: The specs of those that run in verdict processes, by the same keys.
+        built: Those that are built here, by the same keys.
         pool: The verdict processes; not started yet.
         loops: Where the others wait.
         complete: No reward is built any more.
@@ -133,6 +152,7 @@ class _Bench:
         self._failures = failures
         self.verifiers: dict[str, Verifier] = {}
         self.isolated: dict[str, Any] = {}
+        self.built: dict[str, Reward] = {}
         self.complete = False
         self.pool = VerdictPool(self.isolated, judging.processes, judging.seconds)
         self.loops: list[OwnLoop] = []
@@ -168,14 +188,14 @@ class _Bench:
     def _ask_here(self, spec: Any, key: str, registration: Registration) -> Ask:
         before = len(self.verifiers)
         try:
-            reward: Reward = _JudgeSetup(self._plugins, self).build("reward", spec, f"rewards.{key}")
+            reward = self.built[key] = _JudgeSetup(self._plugins, self).build("reward", spec, f"rewards.{key}")
         except (UserError, PluginError):
             raise
         except Exception as error:
             raise PluginError(f"rewards.{key}: {registration} cannot be built: {describe(error)}") from error
         self.loops.append(OwnLoop(f"reward-{key}"))
-        asks_others = len(self.verifiers) > before  # these take the turns: it would hold those that they wait for
-        turns = None if asks_others else Turns(self._judging.at_once)
+        # one that asks others is not bounded, as they are: a group would wait for rollouts that wait for their turn
+        turns = Turns(self._judging.concurrency) if len(self.verifiers) == before else None
         return ask_here(reward, self.loops[-1], self._judging.seconds, turns)
 
 

@@ -67,9 +67,8 @@ class VerdictPool:
                 self._tasks.put(None)
         self._zygote.close()
         for thread in self._threads:
-            if (
-                thread.is_alive() and thread is not threading.current_thread()
-            ):  # the garbage collector may close us from anywhere
+            # the garbage collector may close us from anywhere, also before `start`
+            if thread.is_alive() and thread is not threading.current_thread():
                 thread.join()
         self._zygote.close()
 

@@ -84,7 +84,8 @@ def check_reward(
 def _response(text: str, ground_truth: Any, data_source: str) -> Response:
     """A response as it comes from training, with a length in what stands for tokens."""
     tokens = min(BUDGET, len(text) // 4 + 1)
-    return Response(text, ground_truth, data_source, "problem-0", {}, tokens, BUDGET, tokens == BUDGET)
+    response = Response(text, ground_truth, data_source, "problem-0")
+    return replace(response, tokens=tokens, budget=BUDGET, truncated=tokens == BUDGET)
 
 
 def _check_same(

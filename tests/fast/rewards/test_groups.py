@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stagerl_plugins import Response, Verdict, reward
 from stagerl_plugins.rewards import groups
 from stagerl_plugins.rewards.groups import Groups
+from stagerl_plugins.rewards.judge import takes_groups
 
 calls = []
 
@@ -70,6 +71,19 @@ def test_an_abandoned_group_ends_at_once_also_inside_another_reward(court, regis
     two, late = asyncio.run(judge_two_of_three())
     assert [verdict.detail.rpartition(": ")[2] for verdict in two] == ["2 of 3 rollouts of its group arrived"] * 2
     assert late[0].detail.endswith("its group had been given up")
+
+
+def test_which_rewards_take_groups_is_known_before_any_is_built(registered):
+    @reward
+    def alone(response):
+        """Takes no groups."""
+
+    plugins = registered(rank=rank, alone=alone)
+    inner = {"weighted": {"rewards": {"a": {"reward": "rank", "weight": 0.5}}}}
+    specs = ["rank", {"rank": {}}, inner, {"weighted": {"rewards": {"b": {"reward": inner}}}}]
+    assert all(takes_groups(spec, plugins) for spec in specs)
+    others = ["alone", "unknown", {"math": {"seconds": 1}}, {"weighted": {"rewards": {"a": {"reward": "alone"}}}}]
+    assert not any(takes_groups(spec, plugins) for spec in others)
 
 
 def test_one_whose_wait_is_cancelled_belongs_to_its_group(ranking):

@@ -27,7 +27,7 @@ def test_a_coroutine_that_blocks_costs_its_own_response_and_holds_up_nobody(cour
     async def blocks(response):
         """Blocks its event loop, if it is told to."""
         if response.text == "block":
-            release.wait()
+            release.wait(60)
         return True
 
     @reward

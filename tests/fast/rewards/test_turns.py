@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagerl_plugins import reward
+from stagerl_plugins import Response, reward
 from stagerl_plugins.rewards.turns import Turns
 
 
@@ -38,7 +38,7 @@ def test_a_reward_that_only_waits_is_asked_so_often_at_a_time(court, registered)
         await meter.stay()
         return True
 
-    made = court("waits", registered(waits=waits), at_once=3)
+    made = court("waits", registered(waits=waits), concurrency=3)
     assert all(verdict.judged for verdict in made.verdicts(*["x"] * 20))
     assert meter.most == 3
 
@@ -50,7 +50,7 @@ def test_the_time_limit_is_for_the_call_and_not_for_the_wait_before_it(court, re
         await asyncio.sleep(0.2)
         return True
 
-    made = court("waits", registered(waits=waits), at_once=1, seconds=1.5)
+    made = court("waits", registered(waits=waits), concurrency=1, seconds=1.5)
     assert all(verdict.judged for verdict in made.verdicts(*["x"] * 10))
 
 
@@ -62,24 +62,25 @@ def test_one_that_hangs_gives_its_turn_back(court, registered):
             await asyncio.sleep(3600)
         return True
 
-    made = court("hangs", registered(hangs=hangs), at_once=1, seconds=0.1)
+    made = court("hangs", registered(hangs=hangs), concurrency=1, seconds=0.1)
     assert [verdict.judged for verdict in made.verdicts("hang", "x", "hang", "x")] == [False, True, False, True]
 
 
-def test_a_reward_that_asks_others_holds_no_turn_that_these_wait_for(court, registered):
+def test_a_reward_that_asks_others_takes_no_turn_while_a_group_of_theirs_gathers(court, registered):
     meter = Meter()
 
-    @reward
-    async def waits(response):
+    @reward(group=True)
+    async def waits(responses):
         """Right after a while."""
         await meter.stay()
-        return True
+        return [True for _ in responses]
 
     inner = {"weighted": {"rewards": {"a": {"reward": "waits"}}}}
     spec = {"weighted": {"rewards": {"a": {"reward": inner}, "b": {"reward": "waits"}}}}
-    made = court(spec, registered(waits=waits), at_once=1)
-    assert all(verdict.judged for verdict in made.verdicts(*["x"] * 5))
-    assert meter.most == 2  # one of each
+    made = court(spec, registered(waits=waits), concurrency=1, rollout_seconds=20)
+    rollouts = [Response("", "", group=group, group_size=3) for group in "abcabcabc"]
+    assert all(verdict.judged for verdict in made.verdicts(*rollouts))
+    assert meter.most == 2  # each of the two has its own turns
 
 
 @given(st.integers(1, 4), st.lists(st.booleans(), max_size=20))
