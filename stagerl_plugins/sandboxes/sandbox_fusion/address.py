@@ -6,18 +6,17 @@ verl prints its whole configuration, and the client logs the URL of each request
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl
+
+import httpx
 
 from stagerl_plugins.errors import UserError
 
-_CALL = "/run_code"
-_HOST = re.compile(r"(\w[\w.-]*|\[[0-9a-fA-F:.]+\])(:\d+)?", re.ASCII)
+_CALL = b"/run_code"
 _SECRET_LETTERS = 4  # shorter ones stand in any text
-_PRINTABLE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +41,16 @@ class Address:
             ValueError: It is no URL; the message does not repeat it.
         """
         try:
-            parts = urlsplit(text)
-            host = parts.netloc.rpartition("@")[2]
-            valid = parts.scheme in ("http", "https") and _HOST.fullmatch(host) and parts.port != 0
-        except ValueError:
+            url = httpx.URL(text)
+            valid = url.scheme in ("http", "https") and url.host != ""
+        except (httpx.InvalidURL, ValueError):
             valid = False
-        if not valid or not _PRINTABLE.fullmatch(text):
+        if not valid:
             raise ValueError("expected a URL such as http://host:8080")
-        path = parts.path.rstrip("/").removesuffix(_CALL) + _CALL
-        target = path + (f"?{parts.query}" if parts.query else "")
-        login = (unquote(parts.username or ""), unquote(parts.password or "")) if "@" in parts.netloc else None
-        return Address(f"{parts.scheme}://{host}", target.encode(), login)
+        path, mark, query = url.raw_path.partition(b"?")
+        target = path.rstrip(b"/").removesuffix(_CALL) + _CALL + mark + query
+        login = (url.username, url.password) if url.userinfo else None
+        return Address(f"{url.scheme}://{url.netloc.decode()}", target, login)
 
     @property
     def is_secret(self) -> bool:

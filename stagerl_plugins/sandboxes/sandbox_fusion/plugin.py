@@ -14,7 +14,6 @@ from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.sandboxes.memory import Memory
-from stagerl_plugins.sandboxes.sandbox_fusion.address import read_addresses
 from stagerl_plugins.sandboxes.worker import Worker
 from stagerl_plugins.types import Execution, Limits
 
@@ -48,6 +47,7 @@ class SandboxFusionSandbox(Sandbox):
 
     def __init__(self, options: SandboxFusionOptions, setup: Any) -> None:
         # here, as they import httpx
+        from stagerl_plugins.sandboxes.sandbox_fusion.address import read_addresses
         from stagerl_plugins.sandboxes.sandbox_fusion.client import Client
         from stagerl_plugins.sandboxes.sandbox_fusion.pool import Pool
 

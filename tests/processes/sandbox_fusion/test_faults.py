@@ -90,7 +90,7 @@ def test_a_program_that_takes_down_what_runs_it_costs_so_many_attempts_and_nobod
 
 def test_a_server_that_does_not_answer_is_not_a_slow_program(start, build, run, after_start):
     hanging, well = start(fault=after_start(then="hanging")), start()
-    sandbox = build(hanging, well, answer_seconds=0.5)
+    sandbox = build(hanging, well, answer_seconds=1.0)
     began = time.monotonic()
     assert [run(sandbox, f"print({n})", seconds=0.5).stdout for n in range(8)] == [f"{n}\n" for n in range(8)]
     assert 1 <= time.monotonic() - began < 30
@@ -102,18 +102,21 @@ def test_a_dead_server_is_left_out_and_taken_back_when_it_lives(start, build, ru
     sandbox = build(dies, well)
     dies.stop()
     with caplog.at_level(logging.WARNING):
-        for n in range(40):
-            assert run(sandbox, f"print({n})").stdout == f"{n}\n"
+        run_until(lambda: f"{dies.url} is left out while it fails: ConnectError" in caplog.text, sandbox, run)
         with FusionServer(port=dies.port) as back:
-            for n in range(40, 1000):
-                assert run(sandbox, f"print({n})").stdout == f"{n}\n"
-                if len(back.asked) > 5:
-                    break
-                time.sleep(0.02)
-            assert len(back.asked) > 5
-    assert f"{dies.url} is left out while it fails: ConnectError" in caplog.text
-    assert f"{dies.url} answers again" in caplog.text
+            run_until(lambda: f"{dies.url} answers again" in caplog.text, sandbox, run)
+            asked = len(back.asked)
+            run_until(lambda: len(back.asked) > asked + 5, sandbox, run)
     assert well.url not in caplog.text
+
+
+def run_until(condition, sandbox, run):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        program = f"print({time.monotonic_ns()})"
+        assert run(sandbox, program).stdout == program[6:-1] + "\n"
+        time.sleep(0.01)
 
 
 def test_all_servers_down_is_one_line_that_names_them_in_bounded_time(start, build, run, after_start):
@@ -134,7 +137,7 @@ def test_a_server_that_fails_is_asked_less_and_less_often(start, build, run, aft
     busy = start(fault=after_start(then="busy"))
     sandbox = build(busy, patience=4.0)
     assert run(sandbox, "print(1)").ended is Ended.LOST
-    assert 3 <= len(busy.asked) - 1 <= 7  # after 0.25 to 0.5 s, then twice that
+    assert 2 <= len(busy.asked) - 1 <= 7  # after 0.25 to 0.5 s, then twice that
 
 
 def test_a_busy_server_is_left_alone_for_as_long_as_it_says(start, build, run, after_start, soon):
