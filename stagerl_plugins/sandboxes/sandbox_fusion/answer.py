@@ -50,10 +50,18 @@ def execution_of(body: bytes, limits: Limits) -> Execution:
     if answer.status == "SandboxError":
         raise LostError(f"SandboxError: {answer.message}")
     result = answer.run_result
-    success = answer.status == "Success"
-    if result is None or result.status == "Error" or success != (result.return_code == 0):
+    if result is None or answer.status != _status_of(result):
         raise LostError("it answers what no SandboxFusion server does")
     return _execution(result, limits)
+
+
+def _status_of(result: _Command) -> str | None:
+    """What an answer says of such a run; None for a run that cannot be."""
+    if result.status == "TimeLimitExceeded" and result.return_code is None:
+        return "Failed"
+    if result.status == "Finished" and result.return_code is not None:
+        return "Failed" if result.return_code else "Success"
+    return None
 
 
 def _execution(result: _Command, limits: Limits) -> Execution:

@@ -41,7 +41,7 @@ NONSENSE = {
     "success and a failing status": changed_run(return_code=3),
     "failure and a good status": changed(status="Failed"),
     "success and too slow": changed_run(status="TimeLimitExceeded", return_code=None),
-    "finished without a status": changed_run(return_code=None),
+    "finished without a status": changed(status="Failed", run_result={**finished("1\n"), "return_code": None}),
     "an error that is a success": changed_run(status="Error"),
 }
 
