@@ -173,6 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, bytes):
             self._send(200, fault)
         elif fault in STATUSES:
+            time.sleep(0.1 if fault == "busy" else 0)
             said = f"{fault}: {self.path}, {self.headers.get('Authorization')}\x1b[2J"
             self._send(STATUSES[fault], said.encode(), **({"Retry-After": "1"} if fault == "limited" else {}))
         elif fault == "sandbox error":

@@ -140,6 +140,24 @@ def test_a_server_that_fails_is_asked_less_and_less_often(start, build, run, aft
     assert 2 <= len(busy.asked) - 1 <= 7  # after 0.25 to 0.5 s, then twice that
 
 
+def test_a_server_that_failed_gets_one_run_at_a_time_until_it_has_answered(start, build, soon, after_start):
+    server = start(fault=after_start(*["busy"] * 12, then="slow"))
+    sandbox = build(server, concurrency=8)
+
+    async def many():
+        runs = [asyncio.create_task(sandbox.run(f"print({n})", [""], Limits())) for n in range(16)]
+        while len(server.asked) < 1 + 9:
+            await asyncio.sleep(0.01)
+        failing, server.peak = server.peak, 0
+        while len(server.asked) < 1 + 13:
+            await asyncio.sleep(0.01)
+        probing = server.peak
+        await asyncio.gather(*runs)
+        return failing, probing, server.peak
+
+    assert asyncio.run(many()) == (8, 1, 8)
+
+
 def test_a_busy_server_is_left_alone_for_as_long_as_it_says(start, build, run, after_start, soon):
     server = start(fault=after_start("limited"))
     assert run(build(server), "print(1)").stdout == "1\n"
@@ -157,6 +175,13 @@ def test_runs_are_spread_and_no_server_has_too_many(start, build):
     asyncio.run(many())
     assert [server.peak for server in servers] == [4, 4, 4]
     assert all(10 <= len(server.asked) <= 31 for server in servers)
+
+
+def test_the_least_busy_server_is_asked(start, build):
+    servers = [start(fault=lambda: "slow") for _ in range(3)]
+    sandbox = build(*servers, concurrency=8)
+    asyncio.run(sandbox.run("print(input())", list("abcdef"), Limits()))
+    assert [len(server.asked) for server in servers] == [3, 3, 3]  # one of each at the start
 
 
 def test_answers_may_come_in_any_order(start, build):
