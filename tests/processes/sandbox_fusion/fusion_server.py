@@ -207,6 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, body: bytes, cut: bool = False, **headers: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
+        self.send_header("Set-Cookie", "pod=1; Path=/")
         self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             self.send_header(name, value)

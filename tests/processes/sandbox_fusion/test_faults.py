@@ -158,6 +158,14 @@ def test_a_server_that_failed_gets_one_run_at_a_time_until_it_has_answered(start
     assert asyncio.run(many()) == (8, 1, 8)
 
 
+def test_runs_that_fail_together_are_one_failure(start, build, after_start):
+    sandbox = build(start(fault=after_start(*["busy"] * 8)), concurrency=8)
+    began = time.monotonic()
+    seen = asyncio.run(sandbox.run("print(input())", list("abcdefgh"), Limits()))
+    assert [one.stdout for one in seen] == [f"{letter}\n" for letter in "abcdefgh"]
+    assert time.monotonic() - began < 20  # after eight failures in a row it would rest for half a minute at least
+
+
 def test_a_busy_server_is_left_alone_for_as_long_as_it_says(start, build, run, after_start, soon):
     server = start(fault=after_start("limited"))
     assert run(build(server), "print(1)").stdout == "1\n"

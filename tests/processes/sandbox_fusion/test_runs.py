@@ -33,6 +33,13 @@ def test_a_server_is_asked_with_the_limits_and_plain_text(start, build, run):
     }
 
 
+def test_a_cookie_does_not_tie_us_to_one_of_the_servers_behind_a_url(start, build, run):
+    server = start()
+    run(build(server), "print(1)")
+    assert len(server.headers) == 2
+    assert not any("Cookie" in headers for headers in server.headers)
+
+
 @pytest.mark.parametrize("path", ["", "/", "/run_code", "/run_code/"])
 def test_one_url_is_enough_with_or_without_its_end(start, build, run, path):
     server = start()
