@@ -30,7 +30,7 @@ OPTIONS = {
     },
 }
 GROUND_TRUTHS = {"code": json.dumps({"inputs": ["1\n"], "outputs": ["2\n"]})}
-ELSEWHERE = {"e2b"}  # it needs a service: tests/processes/e2b
+ELSEWHERE = {"e2b", "sandbox_fusion"}  # they need a service: tests/processes
 OURS = [
     (r.kind, r.name)
     for r in PLUGINS.registrations.values()
