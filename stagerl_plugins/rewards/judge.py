@@ -105,6 +105,9 @@ class Judge:
         """The verdicts on these responses, in order, made concurrently."""
         return list(await asyncio.gather(*map(self.judge, responses)))
 
+    def abandon(self, group: str) -> None:
+        """A rollout of this group will not come."""
+
     def close(self) -> None:
         """End the verdict processes. Responses that wait become `not_judged`. May be called twice."""
         self._close()
