@@ -115,7 +115,7 @@ class VerdictBounds(Model):
     concurrency: int = Field(
         256,
         ge=1,
-        description="Responses at a time, on each node, with rewards that only wait, for a server or a sandbox.",
+        description="Responses at a time, on each node, with a reward that only waits, for a server or a sandbox.",
     )
 
 

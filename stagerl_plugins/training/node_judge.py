@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +45,14 @@ class JudgeSettings:
     judging: Mapping[str, Any]
     on_plugin_error: str = "fail"
 
-    def reward_attribute(self, plugins: Plugins, data_source: str, name: str, default: bool) -> bool:
-        """An attribute of the registered reward of this data source, such as `takes_group`."""
-        spec = self.rewards.get(data_source, self.rewards.get(DEFAULT))
-        if not spec:
-            return default
-        (reward,) = spec
-        return bool(getattr(plugins.find("reward", reward).factory, name, default))
+    def key(self, data_source: str) -> str:
+        """Whose reward judges this data source: its own, or `default`."""
+        return data_source if data_source in self.rewards else DEFAULT
+
+    def keys_where(self, plugins: Plugins, attribute: str, default: bool = False) -> set[str]:
+        """The data sources whose registered reward has this attribute, such as `takes_group`."""
+        factories = {key: plugins.find("reward", next(iter(spec))).factory for key, spec in self.rewards.items()}
+        return {key for key, factory in factories.items() if getattr(factory, attribute, default)}
 
 
 class NodeJudge:
@@ -65,10 +66,12 @@ class NodeJudge:
         self._settings = settings
         self._counts: Counter[bool] = Counter()  # of verdicts, by whether they are any
         try:
-            self._plugins = load_plugins(settings.on_plugin_error, logger.warning)
+            plugins = load_plugins(settings.on_plugin_error, logger.warning)
             judging = Judging.model_validate(settings.judging)
-            self._slots = asyncio.Semaphore(judging.concurrency)
-            self._judge: Judge | str = Judge(settings.rewards, self._plugins, judging, report=logger.warning)
+            self._judge: Judge | str = Judge(settings.rewards, plugins, judging, report=logger.warning)
+            # verdict processes are bounded by their number, and the rollouts of a group must all get in
+            free = settings.keys_where(plugins, "isolated", True) | settings.keys_where(plugins, "takes_group")
+            self._slots = {key: asyncio.Semaphore(judging.concurrency) for key in settings.rewards.keys() - free}
         except (UserError, PluginError) as error:
             self._judge = str(error)
             logger.warning("no response can be judged on this node: %s", error)
@@ -77,19 +80,12 @@ class NodeJudge:
         """The verdict on one response. Never raises for what a reward does."""
         if isinstance(self._judge, str):
             return Verdict.not_judged(self._judge)
-        async with self._slot(response.data_source):
+        async with self._slots.get(self._settings.key(response.data_source), nullcontext()):
             verdict = await self._judge.judge(response)
         self._counts[verdict.judged] += 1
         if not verdict.judged and (lost := self._counts[False]) in _TOLD:
             logger.warning("%d of %d responses were not judged on this node", lost, self._counts.total())
         return verdict
-
-    def _slot(self, data_source: str) -> AbstractAsyncContextManager[Any]:
-        """A place among those that wait for servers. Verdict processes are bounded by their number, and the rollouts of
-        a group must all get in: none of them is held up here."""
-        isolated = self._settings.reward_attribute(self._plugins, data_source, "isolated", True)
-        grouped = self._settings.reward_attribute(self._plugins, data_source, "takes_group", False)
-        return nullcontext() if isolated or grouped else self._slots
 
     async def abandon(self, group: str) -> None:
         """A rollout of this group will not come."""
@@ -113,7 +109,7 @@ class Judges:
 
     def __init__(self, settings: JudgeSettings, plugins: Plugins) -> None:
         self._settings = settings
-        self._plugins = plugins
+        self._meet = settings.keys_where(plugins, "takes_group")
         self._actors: dict[str, Any] = {}  # as long as its first maker holds it, it lives
         self._here = ray.get_runtime_context().get_node_id()
         self._nodes = _nodes()
@@ -142,20 +138,17 @@ class Judges:
 
     def abandon(self, group: str, data_source: str) -> None:
         """Tell the judge where the rollouts of this group meet, if they do, that one will not come."""
-        if group and self._takes_group(data_source):
+        if group and self._settings.key(data_source) in self._meet:
             with suppress(ValueError):  # nobody waits in a judge that is not there
                 ray.get_actor(_name(self._meeting(group))).abandon.remote(group)
 
     def _node_of(self, response: Response) -> str:
-        meets = response.group and self._takes_group(response.data_source)
+        meets = response.group and self._settings.key(response.data_source) in self._meet
         return self._meeting(response.group) if meets else self._here
 
     def _meeting(self, group: str) -> str:
         """The same node for all who ask, and for most groups still the same when a node comes or goes."""
         return max(self._nodes, key=lambda node: hashlib.sha256(f"{node}\0{group}".encode()).digest())
-
-    def _takes_group(self, data_source: str) -> bool:
-        return self._settings.reward_attribute(self._plugins, data_source, "takes_group", False)
 
     def _actor(self, node: str) -> Any:
         if node not in self._actors:
