@@ -80,7 +80,7 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         try:
             loop.run_forever()
             stopped = True
-        except SystemExit:  # of a task that a reward began: it has its exception, and others go on
+        except (SystemExit, KeyboardInterrupt):  # of a reward's task, which has it as its exception; others go on
             continue
     if tasks := asyncio.all_tasks(loop):
         for task in tasks:
