@@ -27,7 +27,7 @@ from stagerl_plugins.types import Ended, Execution, Limits
 
 stagerl_contract = 1
 
-_ATTEMPTS = 2  # a program whose interpreter was lost is run again: that cannot have been its doing
+_ATTEMPTS = 2  # a run that was lost is done again: that cannot have been the program's doing
 
 _log = logging.getLogger(__name__)
 
@@ -101,14 +101,16 @@ def _serve(jobs: queue.SimpleQueue[_Job | None], tier: str, interpreter: Interpr
 
 
 def _execute(warm: WarmInterpreter, job: _Job) -> Execution:
-    reason = ""
+    execution = Execution(Ended.LOST)
     for _ in range(_ATTEMPTS):
         try:
-            return warm.run(job.program, job.stdin, job.limits)
-        except LostError as error:
-            reason = str(error)
+            execution = warm.run(job.program, job.stdin, job.limits)
+        except Exception as error:  # noqa: BLE001  whoever waits for this job must get an answer
+            execution = Execution(Ended.LOST, detail=str(error) if isinstance(error, LostError) else repr(error))
             warm.close()
-    return Execution(Ended.LOST, detail=reason)
+        if execution.ended is not Ended.LOST:
+            break
+    return execution
 
 
 def _stop(jobs: queue.SimpleQueue[_Job | None], threads: list[threading.Thread]) -> None:
