@@ -27,7 +27,7 @@ from stagerl_plugins.types import Ended, Execution, Limits
 
 stagerl_contract = 1
 
-_ATTEMPTS = 2  # a run that was lost is done again: that cannot have been the program's doing
+_ATTEMPTS = 3  # a run that was lost is done again: that cannot have been the program's doing
 
 _log = logging.getLogger(__name__)
 

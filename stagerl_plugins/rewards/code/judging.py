@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -68,28 +68,30 @@ async def run_tests(sandbox: Sandbox, program: str, tests: ProblemTests, rules: 
                 execution.stdout, tests.outputs[place], rules.tolerance, tests.unordered
             )
         else:
-            passed = _returned(execution, tests.outputs[place], rules.tolerance)
+            passed = _returned(execution, tests.outputs[place], tests, rules.tolerance)
         return Result.PASSED if passed else Result.FAILED
 
-    return await _run_all(sandbox, source, inputs, rules, judge)
+    results, _ = await _run_all(sandbox, source, inputs, rules, judge)
+    return results
 
 
 async def _run_all(
     sandbox: Sandbox, source: str, inputs: Sequence[str], rules: Rules, judge: Callable[[Execution, int], Result]
-) -> list[Result]:
+) -> tuple[list[Result], float]:
+    """What became of each input, as far as they were run, and the seconds that it took."""
     results: list[Result] = []
     used = 0.0
     step = 1 if rules.stop_at_failure else rules.at_once
     while len(results) < len(inputs):
         if used >= rules.total_seconds:
-            return results + [Result.TIMED_OUT] * (len(inputs) - len(results))
+            return results + [Result.TIMED_OUT] * (len(inputs) - len(results)), used
         for execution in await _executions(sandbox, source, inputs[len(results) :][:step], rules.limits):
             used += execution.seconds
             late = execution.ended is Ended.TIMED_OUT
             results.append(Result.TIMED_OUT if late else judge(execution, len(results)))
         if rules.stop_at_failure and results[-1] is not Result.PASSED:
             break
-    return results
+    return results, used
 
 
 async def _executions(sandbox: Sandbox, source: str, inputs: Sequence[str], limits: Limits) -> list[Execution]:
@@ -100,19 +102,19 @@ async def _executions(sandbox: Sandbox, source: str, inputs: Sequence[str], limi
     return executions
 
 
-def _returned(execution: Execution, expected: Any, tolerance: float) -> bool:
-    """Whether a called function returned what is expected, which APPS wraps into a list at times."""
+def _returned(execution: Execution, expected: Any, tests: ProblemTests, tolerance: float) -> bool:
+    """Whether a called function returned what is expected."""
     how, value = _outcome_of(execution)
-    if how != "returned":
-        return False
-    wrapped = isinstance(expected, list) and len(expected) == 1
-    return same_value(value, expected, tolerance) or (wrapped and same_value(value, expected[0], tolerance))
+    wanted = [expected, *(expected if tests.wrapped else ())]
+    return how == "returned" and any(same_value(value, one, tolerance, tests.unordered) for one in wanted)
 
 
 def _outcome_of(execution: Execution) -> tuple[str, Any]:
     """How a call ended, and with what value; whatever the program wrote instead is no answer."""
     if execution.ended is Ended.TIMED_OUT:
         return "timed_out", None
+    if execution.ended is not Ended.EXITED:  # over a limit: what it wrote before does not count
+        return "no_answer", None
     try:
         answer = loads(execution.stdout)
     except ValueError:
@@ -125,15 +127,24 @@ def _outcome_of(execution: Execution) -> tuple[str, Any]:
 async def _run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rules: Rules) -> list[Result]:
     """The tests run in one sandbox and the program in another: each call's result is sent from here to there.
 
-    So that the tests' expected values are nowhere near the program.
+    So that the tests' expected values are nowhere near the program. Tests that cannot be run before any result was sent
+    are broken; after that the results have broken them, which is the program's doing.
     """
     assert tests.asserts is not None
     assert tests.function is not None
     judge = asserts_program(tests.setup, tests.asserts, tests.function)
     caller = call_program(program, tests.function)
     known: dict[str, tuple[str, Any]] = {}
+    used = 0.0
+    passed: list[bool | None] = []
     for _ in range(ROUNDS):
-        passed, asked, error = await _judge_asserts(sandbox, judge, known, rules.limits)
+        try:
+            passed, asked, seconds = await _judge_asserts(sandbox, judge, known, rules.limits)
+        except BrokenTestsError as broken:
+            if not known:
+                raise NotJudgedError(f"the tests cannot be run: {broken}") from broken
+            return [Result.TIMED_OUT if broken.late else Result.FAILED]
+        used += seconds
         fresh = [call for call in asked if call not in known]
         if not fresh:
             break
@@ -143,29 +154,44 @@ async def _run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rule
             outcomes.append(_outcome_of(execution))
             return Result.PASSED
 
-        every = Rules(rules.limits, rules.total_seconds, rules.tolerance, stop_at_failure=False)
-        results = await _run_all(sandbox, caller, fresh, every, keep)
+        every = replace(rules, total_seconds=rules.total_seconds - used, stop_at_failure=False)
+        results, seconds = await _run_all(sandbox, caller, fresh, every, keep)
+        used += seconds
         judged = iter(outcomes)
         for call, result in zip(fresh, results, strict=True):
             known[call] = ("timed_out", None) if result is Result.TIMED_OUT else next(judged)
-    if error is not None and not passed:
-        if any(how != "returned" for how, _ in known.values()):
-            return [Result.FAILED]  # a program that raises can take a test with it
-        raise NotJudgedError(f"the tests raised {error}")
+    if not known:
+        raise NotJudgedError(f"the tests never call '{tests.function}'")
     late = any(how == "timed_out" for how, _ in known.values())
     failed = Result.TIMED_OUT if late else Result.FAILED
-    return [Result.PASSED if one else failed for one in passed] + ([failed] if error is not None else [])
+    return [Result.PASSED if one else failed for one in passed] or [failed]
+
+
+class BrokenTestsError(Exception):
+    """Tests that are asserts cannot be run, or (`late`) do not end."""
+
+    def __init__(self, why: str, late: bool) -> None:
+        super().__init__(why)
+        self.late = late
 
 
 async def _judge_asserts(
     sandbox: Sandbox, judge: str, known: dict[str, tuple[str, Any]], limits: Limits
-) -> tuple[list[bool | None], list[str], str | None]:
-    """For each assert that was reached whether it held, the calls that are asked for, and what the tests raised."""
-    told = dumps([[call, how, value] for call, (how, value) in known.items()])
+) -> tuple[list[bool | None], list[str], float]:
+    """For each assert that was reached whether it held (None: not known yet), the calls that are asked for, seconds.
+
+    Raises:
+        BrokenTestsError: The tests cannot be run, or raise before a call.
+    """
+    told = dumps([[call, how, value] for call, (how, value) in known.items()], around=1)
     (execution,) = await _executions(sandbox, judge, [told], limits)
     try:
         passed, asked, error = loads(execution.stdout)
-        return [one if isinstance(one, bool) else None for one in passed], [str(call) for call in asked], error
+        held = [one if isinstance(one, bool) else None for one in passed]
+        calls = [str(call) for call in asked]
     except (ValueError, TypeError) as broken:
         said = (execution.stderr.strip().splitlines() or [execution.detail or "nothing"])[-1]
-        raise NotJudgedError(f"the tests cannot be run: {said[:200]}") from broken
+        raise BrokenTestsError(said[:200], execution.ended is Ended.TIMED_OUT) from broken
+    if error is not None and not known and not calls:
+        raise BrokenTestsError(str(error), late=False)
+    return held, calls, execution.seconds

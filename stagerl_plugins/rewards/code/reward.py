@@ -25,6 +25,7 @@ stagerl_contract = 1
 class CodeOptions(Options):
     sandbox: PluginSpec = Field(default={"local": {}}, description="Sandbox that runs the programs.")
     take: Take = Field("last_block", description="Where the program stands: a fenced block, or the whole response.")
+    unclosed: bool = Field(False, description="Take a block that is not closed, too: a response that was cut.")
     seconds: float = Field(10.0, gt=0, description="Time one test may take.")
     total_seconds: float = Field(60.0, gt=0, description="Time all tests of a program may take.")
     memory_mb: int = Field(512, ge=16, description="Memory of a program.")
@@ -64,7 +65,7 @@ class CodeReward(Reward):
     async def _judge(self, response: Response) -> Verdict:
         tests = _tests_of(response.ground_truth) if isinstance(response.ground_truth, str) else None
         tests = read_tests(response.ground_truth) if tests is None else tests
-        program = program_in(response.text, self._options.take)
+        program = program_in(response.text, self._options.take, self._options.unclosed)
         if program is None:
             return Verdict(Outcome.BAD_FORMAT, 0.0, "no program in a closed fenced block")
         try:

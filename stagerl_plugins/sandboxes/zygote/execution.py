@@ -93,6 +93,7 @@ class _Watch:
         self._box, self._pid, self._bounds = box, pid, bounds
         self._began = time.monotonic()
         self._deadline = self._began + bounds.seconds
+        self._next_look = self._began + _LOOK_AT_DISK
         self._ended = os.pidfd_open(pid)
 
     def __enter__(self) -> _Watch:
@@ -161,9 +162,11 @@ class _Watch:
         return bool(part)
 
     def _check_bounds(self) -> None:
-        if self._box.used_mb() > self._bounds.disk_mb:
-            self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.disk_mb} MB of files"
         now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_AT_DISK
+            if self._box.used_mb() > self._bounds.disk_mb:
+                self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.disk_mb} MB of files"
         if now < self._deadline:
             return
         waited = _waited_for_processor(self._pid)

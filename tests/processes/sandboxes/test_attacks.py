@@ -211,7 +211,7 @@ for number in range(500):
         break
 print(1 + number)
 """
-    assert warm.run(program, "", Limits(seconds=5, processes=4)).stdout == "4\n"
+    assert 2 <= int(warm.run(program, "", Limits(seconds=5, processes=4)).stdout) <= 4
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import gzip
 import json
+import time
 import uuid
 from pathlib import Path
 
@@ -99,6 +100,25 @@ LIST = {"test_list": ["assert add(1, 2) == 3", "assert add(3, 4) == 7"]}
         (LIST, "def add(a, b): return a + b", 1.0),
         (LIST, "def add(a, b): raise ValueError", 0.0),
         ({"inputs": [[1]], "outputs": [[[1, 2]]], "fn_name": "f"}, "def f(x): return (x, 2)", 1.0),
+        ({"inputs": [[1], [2]], "outputs": [[1], [2]], "fn_name": "f"}, "def f(x): return x", 1.0),
+        ({"inputs": [[1], [2]], "outputs": [[1], [2, 2]], "fn_name": "f"}, "def f(x): return x", 0.0),
+        ({"inputs": [[0]], "outputs": [[1, 2]], "fn_name": "f", "unordered": True}, "def f(x): return [2, 1]", 1.0),
+        ({"inputs": [[4, 6]], "outputs": [2], "fn_name": "gcd"}, "pass", 0.0),
+        ({"inputs": [[4, 6]], "outputs": [2], "fn_name": "gcd"}, "from math import gcd", 1.0),
+        ({"test_list": ["assert gcd(4, 6) == 2"]}, "pass", 0.0),
+        ({"inputs": [[3]], "outputs": [3], "fn_name": "comb"}, "class Solution:\n    def comb(self, n): return n", 1.0),
+        (ADD, "from __future__ import annotations\ndef add(a: Some, b) -> Thing: return a + b", 1.0),
+        (PROMPT, "from __future__ import annotations\ndef add(a: Some, b) -> Thing: return a + b", 1.0),
+        (ADD, "add = functools.partial(operator.add)", 1.0),
+        (ADD, "def add(a, b): return a + b\nif __name__ == '__main__': print(add(*map(int, input().split())))", 1.0),
+        (ADD, "def add(a, b):\n    yield a + b", 0.0),
+        (ADD, "async def add(a, b): return a + b", 0.0),
+        (ADD, "def add(a, b): return float(a + b)", 1.0),
+        (ADD, "def add(a, b): return str(a + b)", 0.0),
+        (ADD, "def add(a, b): return 10**400", 0.0),
+        (ADD, "def add(a, b): return {10**5000: 1}", 0.0),
+        ({"test": "def check(f): f(1, 2)", "entry_point": "add"}, "def add(a, b): return a + b", 1.0),
+        ({"test": "def check(f): f(1, 2)", "entry_point": "add"}, "def add(a, b): 1 / 0", 0.0),
         ({**SUMS, "inputs": SUMS["inputs"][:1], "outputs": ["3\n1"], "unordered": True}, "print(1)\nprint(3)", 1.0),
     ],
 )
@@ -163,6 +183,59 @@ def test_no_trick_makes_a_wrong_function_right(sandbox, tests, trick):
     assert verdict.score <= 0.5  # an answer written by hand may be right once
 
 
+# tests that the returned values themselves can break, or keep busy for ever
+FRAGILE = {
+    "test": "def check(f):\n    x = f(1, 2)\n    y = x[0] + 1\n    for _ in x: assert y < 0\n    assert y",
+    "entry_point": "add",
+}
+DEEP = "value = []\nfor _ in range({depth}): value = [value]\ndef add(a, b): return value"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "def add(a, b): return None",
+        "def add(a, b): return range(10**18)",
+        "def add(a, b): import os; os._exit(0)",
+        "def add(a, b): raise KeyboardInterrupt",
+        "def add(a, b): raise UnicodeDecodeError('a', b'', 0, 0, '')",
+        "def add(a, b): return 'x' * 900_000",
+        *(DEEP.format(depth=depth) for depth in (196, 197, 198, 199, 500)),
+    ],
+)
+@pytest.mark.parametrize("tests", [FRAGILE, PROMPT, ADD], ids=["fragile", "asserts", "function"])
+def test_a_value_that_breaks_tests_is_wrong_and_never_our_fault(sandbox, tests, program):
+    (verdict,) = judge(sandbox, tests, program, seconds=2)
+    assert verdict.judged, verdict.detail
+    assert verdict.score == 0
+
+
+def test_ending_early_is_not_raising_what_a_test_expects(sandbox):
+    test = "def check(f):\n    try: f()\n    except Exception: return\n    assert False"
+    raises, ends = judge(
+        sandbox, {"test": test, "entry_point": "f"}, "def f(): raise ValueError", "import os\ndef f(): os._exit(0)"
+    )
+    assert (raises.outcome, ends.outcome) == (Outcome.CORRECT, Outcome.WRONG)
+
+
+FORGED_SET = """
+import os
+def add(a, b):
+    items = ",".join('{"#":"int","of":"%x"}' % ((2**61 - 1) * (2**64 + n)) for n in range(20_000))
+    for n in range(3, 20):
+        try: os.write(n, ('["returned",{"#":"set","of":[' + items + ']}]').encode())
+        except OSError: pass
+    os._exit(0)
+"""
+
+
+def test_values_of_one_hash_do_not_keep_the_judge_busy(sandbox):
+    began = time.process_time()
+    (verdict,) = judge(sandbox, ADD, FORGED_SET)
+    assert verdict.outcome is Outcome.WRONG
+    assert time.process_time() - began < 5
+
+
 FINDS = """
 import gc, os, re, sys
 def find(*_):
@@ -218,7 +291,7 @@ def test_a_lost_sandbox_is_ours_and_not_the_response_s(tests):
     assert verdict.detail == "the sandbox lost a run: gone"
 
 
-@pytest.mark.parametrize("test", ["def check(f)", "def check(f): nonsense(f)", "raise ValueError"])
+@pytest.mark.parametrize("test", ["def check(f)", "def check(f): nonsense(f)", "raise ValueError", "assert True"])
 def test_broken_tests_are_ours_too(sandbox, test):
     (verdict,) = judge(sandbox, {"test": test, "entry_point": "add"}, "def add(a, b): return a + b")
     assert verdict.outcome is Outcome.NOT_JUDGED

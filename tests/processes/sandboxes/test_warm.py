@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stagerl_plugins.sandboxes.warm import LostError, WarmInterpreter
 from stagerl_plugins.types import Ended, Limits
@@ -77,6 +79,37 @@ ORDINARY = [
 def test_a_program_runs_as_it_would_by_itself(warm, program, stdin, stdout, status):
     seen = warm.run(program, stdin, LIMITS)
     assert (seen.stdout, seen.exit_code, seen.ended) == (stdout, status, Ended.EXITED), seen.stderr
+
+
+ANY_TEXT = (
+    st.text()
+    | st.text(st.characters(categories=["Cs", "Cc", "L"]))
+    | st.sampled_from(["\0", "\ud800", "\r\n", "\u2028"])
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(program=ANY_TEXT, stdin=ANY_TEXT, seconds=st.floats(0.1, 2))
+def test_whatever_is_sent_the_next_program_runs(warm, program, stdin, seconds):
+    assert warm.run(program, stdin, Limits(seconds=seconds)).ended is not Ended.LOST
+    assert warm.run("import sys; print(sys.stdin.read(), end='')", "plain", LIMITS).stdout == "plain"
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(streams=st.lists(st.tuples(st.integers(0, 40), st.binary(max_size=40)), max_size=8), status=st.integers(0, 255))
+def test_whatever_it_writes_to_any_descriptor_it_is_told_truly(warm, streams, status):
+    """A program that guesses at the descriptors of whoever watches it forges nothing."""
+    program = f"""
+import os
+for descriptor, data in {streams!r}:
+    try: os.write(descriptor, data)
+    except OSError: pass
+os._exit({status})
+"""
+    seen = warm.run(program, "", LIMITS)
+    written = b"".join(data for descriptor, data in streams if descriptor == 1)
+    assert (seen.ended, seen.exit_code) == (Ended.EXITED, status)
+    assert seen.stdout.encode(errors="surrogateescape") == written
 
 
 def test_an_error_is_shown_as_python_shows_it(warm):
