@@ -60,7 +60,8 @@ class LocalSandbox(Sandbox):
     def __init__(self, options: LocalOptions, setup: Any) -> None:
         interpreter = Interpreter.of(options.python, options.modules)
         self.tier = choose_tier(options.tier, interpreter)
-        _log.info("sandbox 'local': tier %s", self.tier)
+        self.parts = {f"sandbox_tier_{self.tier}": 1.0}
+        _log.warning("sandbox 'local': tier %s", self.tier)  # shown also where nobody has set up a log
         self._memory = Memory(options.remember_mb << 20)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         workers = options.workers or len(os.sched_getaffinity(0))

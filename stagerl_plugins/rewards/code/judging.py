@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards.code.compare import same_output, same_value
@@ -48,12 +48,38 @@ class Rules:
     at_once: int = 16
 
 
-async def run_tests(sandbox: Sandbox, program: str, tests: ProblemTests, rules: Rules) -> list[Result]:
+class Check(Protocol):
+    """Says whether an output is right, in place of a comparison. Asserts compare for themselves."""
+
+    async def printed(self, text: str, given: Any, expected: Any) -> bool: ...
+
+    async def returned(self, value: Any, given: Any, expected: Any) -> bool: ...
+
+
+class _Same:
+    """The comparison of a programming contest's judge."""
+
+    def __init__(self, tests: ProblemTests, tolerance: float) -> None:
+        self._tests = tests
+        self._tolerance = tolerance
+
+    async def printed(self, text: str, given: Any, expected: Any) -> bool:
+        return same_output(text, expected, self._tolerance, self._tests.unordered)
+
+    async def returned(self, value: Any, given: Any, expected: Any) -> bool:
+        wanted = [expected, *(expected if self._tests.wrapped else ())]
+        return any(same_value(value, one, self._tolerance, self._tests.unordered) for one in wanted)
+
+
+async def run_tests(
+    sandbox: Sandbox, program: str, tests: ProblemTests, rules: Rules, check: Check | None = None
+) -> list[Result]:
     """What became of each test, in order; with `stop_at_failure` up to the first that did not pass.
 
     Raises:
-        NotJudgedError: The sandbox lost a run, or the tests cannot be run.
+        NotJudgedError: The sandbox lost a run, the tests cannot be run, or the check failed.
     """
+    check = check or _Same(tests, rules.tolerance)
     if tests.asserts is not None:
         return await _run_asserts(sandbox, program, tests, rules)
     if tests.function is None:
@@ -62,13 +88,13 @@ async def run_tests(sandbox: Sandbox, program: str, tests: ProblemTests, rules: 
         source = call_program(program, tests.function)
         inputs = [dumps([list(arguments), {}]) for arguments in tests.inputs]
 
-    def judge(execution: Execution, place: int) -> Result:
+    async def judge(execution: Execution, place: int) -> Result:
+        about = tests.inputs[place], tests.outputs[place]
         if tests.function is None:
-            passed = execution.exit_code == 0 and same_output(
-                execution.stdout, tests.outputs[place], rules.tolerance, tests.unordered
-            )
+            passed = execution.exit_code == 0 and await check.printed(execution.stdout, *about)
         else:
-            passed = _returned(execution, tests.outputs[place], tests, rules.tolerance)
+            how, value = _outcome_of(execution)
+            passed = how == "returned" and await check.returned(value, *about)
         return Result.PASSED if passed else Result.FAILED
 
     results, _ = await _run_all(sandbox, source, inputs, rules, judge)
@@ -76,7 +102,11 @@ async def run_tests(sandbox: Sandbox, program: str, tests: ProblemTests, rules: 
 
 
 async def _run_all(
-    sandbox: Sandbox, source: str, inputs: Sequence[str], rules: Rules, judge: Callable[[Execution, int], Result]
+    sandbox: Sandbox,
+    source: str,
+    inputs: Sequence[str],
+    rules: Rules,
+    judge: Callable[[Execution, int], Awaitable[Result]],
 ) -> tuple[list[Result], float]:
     """What became of each input, as far as they were run, and the seconds that it took."""
     results: list[Result] = []
@@ -88,7 +118,7 @@ async def _run_all(
         for execution in await _executions(sandbox, source, inputs[len(results) :][:step], rules.limits):
             used += execution.seconds
             late = execution.ended is Ended.TIMED_OUT
-            results.append(Result.TIMED_OUT if late else judge(execution, len(results)))
+            results.append(Result.TIMED_OUT if late else await judge(execution, len(results)))
         if rules.stop_at_failure and results[-1] is not Result.PASSED:
             break
     return results, used
@@ -100,13 +130,6 @@ async def _executions(sandbox: Sandbox, source: str, inputs: Sequence[str], limi
         if execution.ended is Ended.LOST:
             raise NotJudgedError(f"the sandbox lost a run: {execution.detail}")
     return executions
-
-
-def _returned(execution: Execution, expected: Any, tests: ProblemTests, tolerance: float) -> bool:
-    """Whether a called function returned what is expected."""
-    how, value = _outcome_of(execution)
-    wanted = [expected, *(expected if tests.wrapped else ())]
-    return how == "returned" and any(same_value(value, one, tolerance, tests.unordered) for one in wanted)
 
 
 def _outcome_of(execution: Execution) -> tuple[str, Any]:
@@ -150,7 +173,7 @@ async def _run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rule
             break
         outcomes: list[tuple[str, Any]] = []
 
-        def keep(execution: Execution, _: int, outcomes: list[tuple[str, Any]] = outcomes) -> Result:
+        async def keep(execution: Execution, _: int, outcomes: list[tuple[str, Any]] = outcomes) -> Result:
             outcomes.append(_outcome_of(execution))
             return Result.PASSED
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stagerl_plugins.protocols import Sandbox
+from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.code.reward import CodeOptions, CodeReward
 from stagerl_plugins.sandboxes.local import LocalOptions, LocalSandbox
 from stagerl_plugins.types import Ended, Execution, Outcome, Response, Verdict
@@ -28,7 +28,7 @@ class Setup:
         self.sandbox = sandbox
 
     def build(self, kind, spec, name):
-        return self.sandbox
+        return self.sandbox if kind == "sandbox" else Divides()
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +277,43 @@ def test_all_or_nothing_stops_at_the_first_failure(sandbox):
     wrong, right = judge(sandbox, SUMS, "print(3)", "print(sum(map(int, input().split())))", all_or_nothing=True)
     assert (wrong.outcome, wrong.score) == (Outcome.WRONG, 0.0)
     assert (right.outcome, right.score) == (Outcome.CORRECT, 1.0)
+
+
+class Divides(Reward):
+    """A checker that takes any divisor of the input."""
+
+    async def score(self, responses):
+        verdicts = []
+        for one in responses:
+            given, text = one.ground_truth["input"], one.text.strip()
+            right = int(given if isinstance(given, str) else given[0]) % int(text) == 0
+            verdicts.append(Verdict(Outcome.CORRECT if right else Outcome.WRONG, float(right)))
+        return verdicts
+
+
+@pytest.mark.parametrize(
+    ("tests", "program", "outcome"),
+    [
+        ({"inputs": ["12\n"], "outputs": ["2"]}, "print(4)", Outcome.CORRECT),
+        ({"inputs": ["12\n"], "outputs": ["2"]}, "print(5)", Outcome.WRONG),
+        ({"inputs": ["12\n"], "outputs": ["2"]}, "print(4); raise SystemExit(1)", Outcome.WRONG),
+        ({"inputs": ["12\n"], "outputs": ["2"]}, "print('no number')", Outcome.NOT_JUDGED),
+        ({"inputs": [[12]], "outputs": [2], "fn_name": "f"}, "def f(n): return 6", Outcome.CORRECT),
+        ({"inputs": [[12]], "outputs": [2], "fn_name": "f"}, "def f(n): return 7", Outcome.WRONG),
+        ({"inputs": [[12]], "outputs": [2], "fn_name": "f"}, "def f(n): return {6}", Outcome.WRONG),
+        ({"inputs": [[12]], "outputs": [2], "fn_name": "f"}, "def f(n): 1 / 0", Outcome.WRONG),
+    ],
+)
+def test_a_checker_decides_where_several_outputs_are_right(sandbox, tests, program, outcome):
+    (verdict,) = judge(sandbox, tests, program, checker={"divides": {}})
+    assert verdict.outcome is outcome
+    if outcome is Outcome.NOT_JUDGED:
+        assert verdict.detail.startswith("the checker raised ValueError: invalid literal")
+
+
+def test_verdicts_tell_the_tier(sandbox):
+    right, wrong = judge(sandbox, ADD, "def add(a, b): return a + b", "def add(a, b): return 0")
+    assert right.parts == wrong.parts == {f"sandbox_tier_{sandbox.tier}": 1.0}
 
 
 class Lost(Sandbox):
