@@ -166,6 +166,8 @@ class Reward:
 class Sandbox:
     """Runs untrusted programs."""
 
+    parts: Mapping[str, float] = {}  # numbers about it that verdicts carry as parts, such as which tier it is
+
     async def run(self, program: str, inputs: Sequence[str], limits: Limits) -> list[Execution]:
         """Run the program once for each standard input, within the limits; one execution for each, in order."""
         raise NotImplementedError("a sandbox must have `run`")
