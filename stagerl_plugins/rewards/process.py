@@ -55,16 +55,18 @@ class VerdictProcess:
         self._cpu = cpu
         self.alive = True
 
-    def ask(self, message: bytes, seconds: float, cpu_seconds: float | None) -> Verdict:
-        """Have a response judged.
+    def ask(self, message: bytes, count: int, seconds: float, cpu_seconds: float | None) -> list[Verdict]:
+        """Have responses judged in one call.
 
         Args:
-            message: Data source and response, pickled.
-            seconds: Wall time after which the process is killed and the verdict is `not_judged`.
-            cpu_seconds: Processor time after which the process is killed and the verdict is `timed_out`.
+            message: The reward's key and the responses, pickled.
+            count: How many responses there are.
+            seconds: Wall time after which the process is killed and the verdicts are `not_judged`.
+            cpu_seconds: Processor time after which the process is killed and the verdict is `timed_out`; of a group it
+                is `not_judged`, as nobody knows which response it was.
 
         Raises:
-            DiedIdleError: The process was dead already; the response can be given to another one.
+            DiedIdleError: The process was dead already; the responses can be given to another one.
             DiedError: It died while it judged.
         """
         try:
@@ -73,40 +75,44 @@ class VerdictProcess:
             self._close()
             raise DiedIdleError from error
         try:
-            return self._answer_within(seconds, cpu_seconds)
+            return self._answer_within(count, seconds, cpu_seconds)
         except BaseException:  # its answer would be taken for that to the next response
             self.kill()
             raise
 
-    def _answer_within(self, seconds: float, cpu_seconds: float | None) -> Verdict:
+    def _answer_within(self, count: int, seconds: float, cpu_seconds: float | None) -> list[Verdict]:
         deadline = time.monotonic() + seconds
         allowed = cpu_seconds or LONGEST_WAIT
         while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), allowed, LONGEST_WAIT))):
             if time.monotonic() >= deadline:
                 self.kill()
-                return Verdict.not_judged(f"took longer than {seconds:g} s")
+                return [Verdict.not_judged(f"took longer than {seconds:g} s")] * count
             if cpu_seconds is not None:
                 used = self._cpu_now() - self._cpu
                 if used >= cpu_seconds:
                     self.kill()
                     detail = f"took more than {cpu_seconds:g} s of processor time"
-                    return Verdict(Outcome.TIMED_OUT, 0.0, detail)
+                    late = Verdict(Outcome.TIMED_OUT, 0.0, detail) if count == 1 else Verdict.not_judged(detail)
+                    return [late] * count
                 allowed = max(0.02, cpu_seconds - used)
-        return self._receive()
+        return self._receive(count)
 
-    def _receive(self) -> Verdict:
+    def _receive(self, count: int) -> list[Verdict]:
         try:
             answer = json.loads(self._connection.recv_bytes())
             self._cpu = answer["cpu"]
             if answer["last"]:
                 self._close()
-            return from_json(answer["verdict"])
+            verdicts = [from_json(verdict) for verdict in answer["verdicts"]]
+            if len(verdicts) not in (1, count):
+                raise ValueError(f"{len(verdicts)} verdicts for {count} responses")
+            return verdicts if len(verdicts) == count else verdicts * count
         except (EOFError, OSError):
             self._close()
             raise DiedError from None
         except (KeyError, TypeError, ValueError) as error:
             self.kill()
-            return Verdict.not_judged(f"its verdict process sent nonsense: {describe(error)}")
+            return [Verdict.not_judged(f"its verdict process sent nonsense: {describe(error)}")] * count
 
     def _cpu_now(self) -> float:
         try:
@@ -130,7 +136,7 @@ class Zygote:
     """The process that verdict processes are forked from, started when first needed and again after it died.
 
     Args:
-        rewards: Name and options of the reward of each data source.
+        rewards: Name and options of each reward by its key.
     """
 
     def __init__(self, rewards: Mapping[str, Spec]) -> None:
