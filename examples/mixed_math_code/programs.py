@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 FUNCTIONS = {"sum": sum, "max": max, "min": min}
 SIGNS = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
-CONSTANTS = range(2, 32)
 NUMBERS = (2, 2, 3, 4, 5)  # in the input of each test
 READ = "map(int,input().split())"
 WORDS = ["program: ", "```python\n", "\n```", "\n", "print", READ, *FUNCTIONS]  # one token each
@@ -59,6 +58,6 @@ def fenced(program: str) -> str:
     return f"```python\n{program}\n```"
 
 
-def every_task(sign: str) -> list[Task]:
-    """All problems with this sign."""
-    return [Task(function, sign, constant) for function in FUNCTIONS for constant in CONSTANTS]
+def every_task(constants: range) -> list[Task]:
+    """All problems with these constants."""
+    return [Task(function, sign, constant) for function in FUNCTIONS for sign in SIGNS for constant in constants]

@@ -18,7 +18,7 @@ from stagerl_plugins.problem_files import read_problems
 
 EXAMPLE = ROOT / "examples" / "mixed_math_code"
 HUMAN_EVAL = ROOT / "tests" / "processes" / "sandboxes" / "human_eval.jsonl.gz"
-MATH, CODE, ROLLOUTS = 8, 4, 8  # prompts of each domain in a batch of 12, and rollouts of each
+MATH, CODE, ROLLOUTS = 16, 8, 8  # prompts of each domain in a batch of 24, and rollouts of each
 
 
 def script(folder: Path, name: str, *arguments: str | Path) -> str:
@@ -33,7 +33,7 @@ def script(folder: Path, name: str, *arguments: str | Path) -> str:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Two steps of the first stage and one of the second, with a model of less supervised training."""
     folder = tmp_path_factory.mktemp("mixed")
-    script(folder, "make.py", "--steps", "120")
+    script(folder, "make.py", "--scale", "0.25")
     config = yaml.safe_load((EXAMPLE / "mixed.yaml").read_text())
     run = train(folder, config, "stages.shown.max_steps=2", "stages.to_find.max_steps=1")
     assert run.code == 0, run.stderr + run.log[-3000:]
@@ -85,8 +85,8 @@ def test_every_domain_and_level_is_validated(run: Run) -> None:
 
 def test_the_run_is_shown_by_domain(run: Run) -> None:
     shown = script(run.folder.parents[1], "show.py")
-    assert "3 of 3 steps trained on 8 math and 4 code prompts" in shown
-    assert shown.count(" 8 : 4 ") == 3
+    assert f"3 of 3 steps trained on {MATH} math and {CODE} code prompts" in shown
+    assert shown.count(f" {MATH} : {CODE} ") == 3
 
 
 def test_the_real_model_s_run_is_accepted_and_planned(tmp_path: Path) -> None:

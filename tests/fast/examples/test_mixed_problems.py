@@ -55,7 +55,7 @@ def passed(response: str, ground_truth: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_general_program_passes_all_tests_and_the_one_of_two_those_of_two(
     programs: ModuleType, data: st.DataObject, seed: int
 ) -> None:
-    task = data.draw(st.sampled_from([task for sign in programs.SIGNS for task in programs.every_task(sign)]))
+    task = data.draw(st.sampled_from(programs.every_task(range(2, 40))))
     tests = task.tests(random.Random(seed))
     with pytest.MonkeyPatch.context() as patch:
         assert passed(task.general, tests, patch) == [True] * 5
@@ -68,10 +68,9 @@ def test_the_alphabet_holds_every_problem_and_every_program(
     alphabet = {*programs.ALPHABET, *imported("task").ALPHABET}
     words = sorted((word for word in alphabet if len(word) > 1), key=len, reverse=True)
     pieces = re.compile("|".join([*map(re.escape, words), r"[\s\S]"]))
-    for sign in programs.SIGNS:
-        for task in programs.every_task(sign):
-            for text in (task.text, task.general, task.of_two):
-                assert set(pieces.findall(text)) <= alphabet
+    for task in programs.every_task(range(2, 40)):
+        for text in (task.text, task.general, task.of_two):
+            assert set(pieces.findall(text)) <= alphabet
 
 
 def test_published_records_become_questions_with_tests_that_the_reward_can_read(
