@@ -100,7 +100,7 @@ def main() -> None:
         print(f"{len(rows)} problems in {arguments.out / name}.parquet")
     lessons = [
         Lesson("both ways", round(400 * arguments.scale), 3e-3, partial(examples, TERMS.keys())),
-        Lesson("habits", round(100 * arguments.scale), 1e-3, partial(examples, {"shown"})),
+        Lesson("habits", round(120 * arguments.scale), 1e-3, partial(examples, {"shown"})),
     ]
     print(f"supervised training of the small model: {sum(lesson.steps for lesson in lessons)} steps", flush=True)
     command = f"python make.py --scale {arguments.scale} --seed {arguments.seed}"

@@ -18,6 +18,7 @@ from typing import TextIO
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.utils.logging import disable_progress_bar
 
 SPECIAL = ["<pad>", "<bos>", "<eos>", "<q>"]
 UNKNOWN = "<unk>"
@@ -62,6 +63,7 @@ def make(out: Path, alphabet: Sequence[str], lessons: Sequence[Lesson], seed: in
         print(json.dumps({"command": command, "torch": torch.__version__}), file=log, flush=True)
         for lesson in lessons:
             train(model, tokenizer, lesson, random.Random(f"{seed} {lesson.name}"), log)
+    disable_progress_bar()
     model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
 
