@@ -9,8 +9,9 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import psutil
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 import yaml
 
 from stagerl_plugins.run_folder import RunFolder
@@ -172,6 +174,15 @@ def interrupt(folder: Path, config: dict[str, Any], line: str, plugins: bool = F
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=120)
     return _ended(folder / "runs" / name, process.returncode, "".join([*shown, text, rest]), errors, spy)
+
+
+@contextlib.contextmanager
+def private_ray() -> Iterator[None]:
+    """A folder of its own for a cluster that a test makes: in the common one, runs that start beside it would join it."""
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAY_TMPDIR", folder)
+            yield
 
 
 def working_below(folder: Path) -> list[str]:
