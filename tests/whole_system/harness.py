@@ -178,11 +178,11 @@ def interrupt(folder: Path, config: dict[str, Any], line: str, plugins: bool = F
 
 @contextlib.contextmanager
 def private_ray() -> Iterator[None]:
-    """A folder of its own for a cluster that a test makes: in the common one, runs that start beside it would join it."""
-    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("RAY_TMPDIR", folder)
-            yield
+    """A folder of its own for a cluster that a test makes: runs that start beside it would join one in the common."""
+    temporary = tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)
+    with temporary as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)
+        yield
 
 
 def working_below(folder: Path) -> list[str]:
