@@ -195,10 +195,16 @@ def working_below(folder: Path) -> list[str]:
     return found
 
 
+def left_below(folder: Path, seconds: float) -> list[str]:
+    """The same, of what has not ended after so many seconds: what was killed takes its time to end."""
+    deadline = time.monotonic() + seconds
+    while (left := working_below(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
 def _ended(folder: Path, code: int, stdout: str, stderr: str, spy: Path) -> Run:
     assert not marked(str(folder)), "a process was left behind"
-    deadline = time.monotonic() + 10  # what was killed takes its time to end
-    while (left := working_below(folder.parents[1])) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    left = left_below(folder.parents[1], 10)
     assert not left, f"left behind without the run's mark: {left}"
     return Run(folder, code, stdout, stderr, spy)

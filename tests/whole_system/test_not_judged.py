@@ -40,7 +40,6 @@ def test_a_run_whose_verdicts_fail_for_too_long_ends_with_the_share_and_the_reas
 def test_verdicts_are_made_while_other_responses_are_being_generated(run):
     generated, verdicts = run.seen("generated"), run.seen("verdict")
     step_1 = len(run.observations(1))
-    assert step_1 == 64
     # how many of them depends on how busy the machine is
     assert min(verdict["time"] for verdict in verdicts) < max(response["time"] for response in generated[:step_1])
 
