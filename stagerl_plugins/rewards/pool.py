@@ -23,8 +23,30 @@ class _Task:
     future: Future[Verdict] = field(default_factory=Future)
 
 
+class _Turn:
+    """The right to judge one response at a time, which a slow response gives to the next one."""
+
+    def __init__(self, turns: threading.Semaphore) -> None:
+        self._turns = turns
+        self._turns.acquire()
+        self._held = True
+
+    def give(self) -> None:
+        if self._held:
+            self._held = False
+            self._turns.release()
+
+    def take_back(self, wait: bool) -> bool:
+        """Whether it is held again."""
+        self._held = self._held or self._turns.acquire(blocking=wait)
+        return self._held
+
+
 class VerdictPool:
     """Judges responses in processes that are started at once, and replaced when they die, hang or grow old.
+
+    A response that has taken a tenth of the processor time that it may take goes on beside the others: as many again
+    as `processes` are judged then, so that slow ones hold up nobody.
 
     Args:
         rewards: Name and options of the reward of each data source.
@@ -38,8 +60,10 @@ class VerdictPool:
         self._zygote = Zygote(rewards)
         self._lock = threading.Lock()
         self._closed = False
+        self._turns = threading.Semaphore(processes)
         self._threads = [
-            threading.Thread(target=self._serve, name=f"verdicts-{number}", daemon=True) for number in range(processes)
+            threading.Thread(target=self._serve, name=f"verdicts-{number}", daemon=True)
+            for number in range(2 * processes)
         ]
         for thread in self._threads:
             thread.start()
@@ -70,6 +94,7 @@ class VerdictPool:
 
     def _serve(self) -> None:
         """One thread for each process: it gives it a response, waits, and replaces it where needed."""
+        turn = _Turn(self._turns)
         process: VerdictProcess | None = None
         with suppress(StartError):  # told with the first verdict
             process = self._zygote.fork()
@@ -78,15 +103,20 @@ class VerdictPool:
                 continue
             try:
                 message = pickle.dumps((task.source, task.response))
-                verdict, process = self._judge(process, task.source, message)
+                verdict, process = self._judge(process, task.source, message, turn)
             except Exception as error:  # noqa: BLE001  a response that cannot be pickled, a start that failed
                 verdict = Verdict.not_judged(str(error) if isinstance(error, StartError) else describe(error))
             if self._closed and not verdict.judged:
                 verdict = Verdict.not_judged("the judge was closed")
             task.future.set_result(verdict)
+            if not turn.take_back(wait=False):
+                if process is not None:
+                    process.kill()  # another one has taken its place
+                turn.take_back(wait=True)
+        turn.give()  # to those that wait for one, so that they end too
 
     def _judge(
-        self, process: VerdictProcess | None, source: str, message: bytes
+        self, process: VerdictProcess | None, source: str, message: bytes, turn: _Turn
     ) -> tuple[Verdict, VerdictProcess | None]:
         """A verdict, and the process that made it.
 
@@ -98,7 +128,7 @@ class VerdictPool:
             if process is None or not process.alive:
                 process = self._zygote.fork()
             try:
-                return process.ask(message, self._seconds, self._zygote.cpu_seconds.get(source)), process
+                return process.ask(message, self._seconds, self._zygote.cpu_seconds.get(source), turn.give), process
             except DiedIdleError:
                 continue
             except DiedError:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
@@ -25,6 +25,7 @@ from stagerl_plugins.types import Outcome, Verdict
 START_SECONDS = 60.0  # processes that take longer to start are given up
 PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
 LONGEST_WAIT = 3600.0  # in one call: the operating system takes no more than 24 days
+SLOW = 0.1  # a response that takes so much of its processor time is slow
 ATTEMPTS = 3  # a process may be killed while it starts
 
 
@@ -55,13 +56,14 @@ class VerdictProcess:
         self._cpu = cpu
         self.alive = True
 
-    def ask(self, message: bytes, seconds: float, cpu_seconds: float | None) -> Verdict:
+    def ask(self, message: bytes, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]) -> Verdict:
         """Have a response judged.
 
         Args:
             message: Data source and response, pickled.
             seconds: Wall time after which the process is killed and the verdict is `not_judged`.
             cpu_seconds: Processor time after which the process is killed and the verdict is `timed_out`.
+            slow: Called, once or more, if a tenth of that has passed on the clock without a verdict.
 
         Raises:
             DiedIdleError: The process was dead already; the response can be given to another one.
@@ -73,19 +75,20 @@ class VerdictProcess:
             self._close()
             raise DiedIdleError from error
         try:
-            return self._answer_within(seconds, cpu_seconds)
+            return self._answer_within(seconds, cpu_seconds, slow)
         except BaseException:  # its answer would be taken for that to the next response
             self.kill()
             raise
 
-    def _answer_within(self, seconds: float, cpu_seconds: float | None) -> Verdict:
+    def _answer_within(self, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]) -> Verdict:
         deadline = time.monotonic() + seconds
-        allowed = cpu_seconds or LONGEST_WAIT
+        allowed = LONGEST_WAIT if cpu_seconds is None else cpu_seconds * SLOW
         while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), allowed, LONGEST_WAIT))):
             if time.monotonic() >= deadline:
                 self.kill()
                 return Verdict.not_judged(f"took longer than {seconds:g} s")
             if cpu_seconds is not None:
+                slow()
                 used = self._cpu_now() - self._cpu
                 if used >= cpu_seconds:
                     self.kill()

@@ -105,7 +105,7 @@ def test_a_reward_that_breaks_the_contract_costs_that_response(judge: Judge, how
 def test_a_reward_that_never_ends_is_killed(impatient: Judge, how: str) -> None:
     began = time.monotonic()
     killed = verdict(impatient, how)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30
     assert killed.detail == "reward 'misbehaving' of misbehaving-rewards 1.2: took longer than 0.5 s"
 
 
