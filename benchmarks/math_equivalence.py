@@ -109,8 +109,9 @@ def _decimal(fraction: re.Match[str]) -> str:
 
 
 def answers() -> list[str]:
+    """The different answers of the data sets."""
     with gzip.open(HERE / "data" / "math_answers.txt.gz", "rt", encoding="utf-8") as file:
-        return file.read().splitlines()
+        return sorted(set(file.read().splitlines()))
 
 
 def rewritten(truths: list[str], rng: random.Random) -> Iterator[Pair]:

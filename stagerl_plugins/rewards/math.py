@@ -138,8 +138,8 @@ class MathReward(Reward):
 
     def _in_any_order(self, truth: str, answer: str) -> bool:
         (brackets, expected), (others, found) = elements(truth), elements(answer)
-        if brackets != others or len(expected) != len(found):
-            return False
+        if brackets != others or brackets in ("[)", "(]") or len(expected) != len(found):
+            return False  # [1, 2) is an interval and no list
         for one in expected:
             match = next((other for other in found if self._equality.equal(one, other)), None)
             if match is None:

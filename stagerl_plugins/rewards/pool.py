@@ -15,12 +15,28 @@ from stagerl_plugins.rewards.call import describe
 from stagerl_plugins.rewards.process import ATTEMPTS, DiedError, DiedIdleError, StartError, VerdictProcess, Zygote
 from stagerl_plugins.types import Response, Verdict
 
+AHEAD = 32  # responses at most that a process is given ahead, while it judges another one
+
 
 @dataclass(slots=True)
 class _Task:
     source: str
     response: Response
     future: Future[Verdict] = field(default_factory=Future)
+    message: bytes = b""  # what its process is sent
+    died: bool = False  # a process has died while it judged this one
+
+    def begin(self) -> bool:
+        """Make the message. False if there is nothing to judge: it was cancelled, or cannot be sent."""
+        if self.message:  # a second time, after another one was slow
+            return True
+        if not self.future.set_running_or_notify_cancel():
+            return False
+        try:
+            self.message = pickle.dumps((self.source, self.response))
+        except Exception as error:  # noqa: BLE001  whatever hangs on a response
+            self.future.set_result(Verdict.not_judged(describe(error)))
+        return bool(self.message)
 
 
 class _Turn:
@@ -46,7 +62,7 @@ class VerdictPool:
     """Judges responses in processes that are started at once, and replaced when they die, hang or grow old.
 
     A response that has taken a tenth of the processor time that it may take goes on beside the others: as many again
-    as `processes` are judged then, so that slow ones hold up nobody.
+    as `processes` may be judged then, so that slow ones hold up nobody.
 
     Args:
         rewards: Name and options of the reward of each data source.
@@ -56,6 +72,7 @@ class VerdictPool:
 
     def __init__(self, rewards: Mapping[str, Spec], processes: int, seconds: float) -> None:
         self._seconds = seconds
+        self._processes = processes
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._zygote = Zygote(rewards)
         self._lock = threading.Lock()
@@ -71,12 +88,17 @@ class VerdictPool:
     def submit(self, source: str, response: Response) -> Future[Verdict]:
         """The verdict of this data source's reward, whatever happens to the process that makes it."""
         task = _Task(source, response)
-        with self._lock:
-            if self._closed:
-                task.future.set_result(Verdict.not_judged("the judge was closed"))
-            else:
-                self._tasks.put(task)
+        if not self._put([task]):
+            task.future.set_result(Verdict.not_judged("the judge was closed"))
         return task.future
+
+    def _put(self, tasks: list[_Task]) -> bool:
+        """Queue them, unless the pool is closed."""
+        with self._lock:
+            if not self._closed:
+                for task in tasks:
+                    self._tasks.put(task)
+            return not self._closed
 
     def close(self) -> None:
         """End all processes; verdicts that are not made yet become `not_judged`. May be called twice."""
@@ -93,46 +115,80 @@ class VerdictPool:
         self._zygote.close()
 
     def _serve(self) -> None:
-        """One thread for each process: it gives it a response, waits, and replaces it where needed."""
+        """One thread for each process: it gives it responses, waits, and replaces it where needed."""
         turn = _Turn(self._turns)
         process: VerdictProcess | None = None
         with suppress(StartError):  # told with the first verdict
             process = self._zygote.fork()
-        while (task := self._tasks.get()) is not None:
-            if not task.future.set_running_or_notify_cancel():
-                continue
-            try:
-                message = pickle.dumps((task.source, task.response))
-                verdict, process = self._judge(process, task.source, message, turn)
-            except Exception as error:  # noqa: BLE001  a response that cannot be pickled, a start that failed
-                verdict = Verdict.not_judged(str(error) if isinstance(error, StartError) else describe(error))
-            if self._closed and not verdict.judged:
-                verdict = Verdict.not_judged("the judge was closed")
-            task.future.set_result(verdict)
+        while (first := self._tasks.get()) is not None:
+            process = self._judge(self._with_more(first), process, turn)
             if not turn.take_back(wait=False):
                 if process is not None:
                     process.kill()  # another one has taken its place
                 turn.take_back(wait=True)
         turn.give()  # to those that wait for one, so that they end too
 
-    def _judge(
-        self, process: VerdictProcess | None, source: str, message: bytes, turn: _Turn
-    ) -> tuple[Verdict, VerdictProcess | None]:
-        """A verdict, and the process that made it.
+    def _with_more(self, first: _Task) -> list[_Task]:
+        """A response, and a share of those that wait: their process need not wait for each of them on a busy machine.
 
-        One that died before it took the response has cost nothing. One that died while it judged may have been killed
-        by anybody, for its memory say: the response is tried once more.
+        Only such whose processor time is bounded: the others would not be taken away again when one proves slow.
         """
-        died = False
-        for _ in range(ATTEMPTS):
-            if process is None or not process.alive:
-                process = self._zygote.fork()
+        tasks: list[_Task] = []
+        task = first
+        share = min(AHEAD, self._tasks.qsize() // (2 * self._processes))
+        while True:
+            if task.begin():
+                tasks.append(task)
+            if len(tasks) > share or self._zygote.cpu_seconds.get(task.source) is None:
+                return tasks
             try:
-                return process.ask(message, self._seconds, self._zygote.cpu_seconds.get(source), turn.give), process
+                following = self._tasks.get_nowait()
+            except queue.Empty:
+                return tasks
+            if following is None:  # for whoever it was meant for
+                self._tasks.put(None)
+                return tasks
+            task = following
+
+    def _judge(self, tasks: list[_Task], process: VerdictProcess | None, turn: _Turn) -> VerdictProcess | None:
+        """Judge responses in their order; the process that is left.
+
+        A process that died before it took a response has cost nothing. One that died while it judged may have been
+        killed by anybody, for its memory say: that response is tried once more.
+        """
+
+        def slow() -> None:
+            turn.give()
+            if len(tasks) > 1 and self._put(list(tasks)[1:]):  # to be judged by others meanwhile
+                tasks[:] = tasks[:1]
+
+        lost = 0
+        while tasks:
+            task = tasks[0]
+            try:
+                if process is None or not process.alive:
+                    process = self._zygote.fork()
+                messages, cpu_seconds = [task.message for task in tasks], self._zygote.cpu_seconds.get(task.source)
+                verdict = process.ask(messages, self._seconds, cpu_seconds, slow)
+            except StartError as error:
+                verdict = Verdict.not_judged(str(error))
             except DiedIdleError:
-                continue
+                lost += 1
+                if lost < ATTEMPTS:
+                    continue
+                verdict = Verdict.not_judged("verdict processes die before they take a response")
             except DiedError:
-                if died:
-                    return Verdict.not_judged("its verdict process died, twice"), None
-                died = True
-        return Verdict.not_judged("verdict processes die before they take a response"), None
+                if not task.died:
+                    task.died = True
+                    continue
+                verdict = Verdict.not_judged("its verdict process died, twice")
+            except Exception as error:  # noqa: BLE001  a failure of ours costs one response
+                verdict = Verdict.not_judged(describe(error))
+            lost = 0
+            del tasks[0]
+            if self._closed and not verdict.judged:
+                verdict = Verdict.not_judged("the judge was closed")
+            task.future.set_result(verdict)
+        if process is not None and not process.idle:
+            process.kill()  # it was given what others judge
+        return process

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
@@ -26,6 +27,7 @@ START_SECONDS = 60.0  # processes that take longer to start are given up
 PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
 LONGEST_WAIT = 3600.0  # in one call: the operating system takes no more than 24 days
 SLOW = 0.1  # a response that takes so much of its processor time is slow
+BUFFER = 2**20  # bytes of responses on their way to a process, as far as the operating system lets us
 ATTEMPTS = 3  # a process may be killed while it starts
 
 
@@ -48,32 +50,48 @@ class VerdictProcess:
         connection: To the process.
         pid: Its process id, which is that of its process group too.
         cpu: Seconds of processor time that it has used up to now.
+        room: Bytes that the connection holds for sure, so that to send them takes no time.
     """
 
-    def __init__(self, connection: Connection, pid: int, cpu: float) -> None:
+    def __init__(self, connection: Connection, pid: int, cpu: float, room: int) -> None:
         self._connection = connection
         self._pid = pid
         self._cpu = cpu
+        self._room = room
+        self._given: deque[int] = deque()  # sizes of the messages that it has not answered
         self.alive = True
 
-    def ask(self, message: bytes, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]) -> Verdict:
-        """Have a response judged.
+    @property
+    def idle(self) -> bool:
+        """Whether it has answered all that it was given."""
+        return not self._given
+
+    def ask(
+        self, messages: Sequence[bytes], seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
+    ) -> Verdict:
+        """The verdict on the first of these responses.
 
         Args:
-            message: Data source and response, pickled.
+            messages: Data source and response, pickled, for each. Those that follow the first are given to the process
+                as far as there is room, and must come first in the next call, if the process is alive then.
             seconds: Wall time after which the process is killed and the verdict is `not_judged`.
             cpu_seconds: Processor time after which the process is killed and the verdict is `timed_out`.
-            slow: Called, once or more, if a tenth of that has passed on the clock without a verdict.
+            slow: Called, once or more, when a tenth of that is used without a verdict.
 
         Raises:
-            DiedIdleError: The process was dead already; the response can be given to another one.
-            DiedError: It died while it judged.
+            DiedIdleError: The process was dead already; the responses can be given to another one.
+            DiedError: It died while it judged the first.
         """
         try:
-            self._connection.send_bytes(message)
+            for message in messages[len(self._given) :]:
+                if self._given and sum(self._given) + len(message) > self._room:
+                    break
+                self._connection.send_bytes(message)
+                self._given.append(len(message))
         except OSError as error:
-            self._close()
-            raise DiedIdleError from error
+            if not self._given:
+                self._close()
+                raise DiedIdleError from error
         try:
             return self._answer_within(seconds, cpu_seconds, slow)
         except BaseException:  # its answer would be taken for that to the next response
@@ -82,25 +100,28 @@ class VerdictProcess:
 
     def _answer_within(self, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]) -> Verdict:
         deadline = time.monotonic() + seconds
-        allowed = LONGEST_WAIT if cpu_seconds is None else cpu_seconds * SLOW
-        while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), allowed, LONGEST_WAIT))):
+        wait = LONGEST_WAIT if cpu_seconds is None else cpu_seconds * SLOW
+        while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), wait, LONGEST_WAIT))):
             if time.monotonic() >= deadline:
                 self.kill()
                 return Verdict.not_judged(f"took longer than {seconds:g} s")
             if cpu_seconds is not None:
-                slow()
                 used = self._cpu_now() - self._cpu
                 if used >= cpu_seconds:
                     self.kill()
                     detail = f"took more than {cpu_seconds:g} s of processor time"
                     return Verdict(Outcome.TIMED_OUT, 0.0, detail)
-                allowed = max(0.02, cpu_seconds - used)
+                if used >= cpu_seconds * SLOW:
+                    slow()
+                next_limit = cpu_seconds if used >= cpu_seconds * SLOW else cpu_seconds * SLOW
+                wait = max(0.02, next_limit - used)
         return self._receive()
 
     def _receive(self) -> Verdict:
         try:
             answer = json.loads(self._connection.recv_bytes())
             self._cpu = answer["cpu"]
+            self._given.popleft()
             if answer["last"]:
                 self._close()
             return from_json(answer["verdict"])
@@ -120,9 +141,10 @@ class VerdictProcess:
 
     def kill(self) -> None:
         """Kill the process and all that it started; the one that it was forked from reaps it."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._pid, signal.SIGKILL)
-        self._close()
+        if self.alive:  # else another process may have its number by now
+            with suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+            self._close()
 
     def _close(self) -> None:
         self.alive = False
@@ -194,11 +216,13 @@ class Zygote:
         bound = struct.pack("ll", int(START_SECONDS), 0)  # a stopped process must not hold us for ever
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+        room = ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 4  # the kernel counts more than our bytes
         with theirs:
             reduction.send_handle(self._control, theirs.fileno(), self._process.pid)
         connection = Connection(ours.detach())
         started = json.loads(_receive_within(connection, START_SECONDS))
-        return VerdictProcess(connection, started["pid"], started["cpu"])
+        return VerdictProcess(connection, started["pid"], started["cpu"], room)
 
     def close(self) -> None:
         """End it and every verdict process. Called twice, in case one was being started meanwhile."""

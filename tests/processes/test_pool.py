@@ -56,7 +56,8 @@ def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> No
 
 
 def test_a_process_is_replaced_after_a_bound_of_work(plugins: Plugins) -> None:
-    with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
+    spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 60.0}}
+    with Judge({"default": spec}, plugins, Judging(processes=1, seconds=60)) as judge:
         details = [verdict.detail for verdict in ask(judge, *["process_id"] * (RESPONSES + 1))]
     assert set(details[:-1]) == {details[0]}
     assert details[-1] != details[0]
@@ -81,6 +82,21 @@ def _reaped(before: Any) -> Any:
     return now
 
 
+def test_each_response_has_its_own_verdict_whatever_happens_to_those_before_it(
+    plugins: Plugins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They are given to a process ahead: some are slow, some kill it, and some are longer than a connection holds."""
+    spec = {"misbehaving": {"how": "echo", "cpu_seconds": 1.0}}
+    monkeypatch.setenv("MARKERS", str(tmp_path))
+    rng = random.Random(0)
+    texts = [str(n) for n in range(300)]
+    for n in rng.sample(range(300), 30):
+        texts[n] += rng.choice([" work", " crash_once", " long" + "x" * 3_000_000])
+    with Judge({"default": spec}, plugins, Judging(processes=2, seconds=600)) as judge:
+        verdicts = ask(judge, *texts)
+    assert [verdict.detail for verdict in verdicts] == [text.split()[0] for text in texts]
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_slow_responses_hold_up_nobody(plugins: Plugins, processes: int) -> None:
     """As many as there are processes, and each is busy in C code."""
@@ -102,7 +118,7 @@ def test_as_many_processes_stay_after_slow_responses_as_before(plugins: Plugins)
     spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 1.0}}
     with Judge({"default": spec}, plugins, Judging(processes=1, seconds=600)) as judge:
         for _ in range(3):
-            asyncio.run(judge.judge_all([Response("process_id 0.5", "")] * 4))
+            assert all(verdict.judged for verdict in ask(judge, *["work", "process_id"] * 4))
             assert len(_within(10, lambda: forker().children()[1:])) == 0
             assert len(forker().children()) == 1
 

@@ -51,6 +51,13 @@ def spin():
         pass
 
 
+def work():
+    end = time.process_time() + 0.5
+    while time.process_time() < end:
+        pass
+    return process_id()
+
+
 def spin_in_c():
     sum(range(10**13))  # never looks at a signal
 
@@ -107,6 +114,17 @@ leaked = []
 returns = {"text": "1.0", "seven": 7, "none": None, "too_few": [], "too_many": [FINE, FINE], "numbers": [1.0]}
 
 
+def echo(text):
+    """The first word as the detail; the second says what to do before."""
+    word, _, what = text.partition(" ")
+    if what == "work":
+        work()
+    if what == "crash_once" and not os.path.exists(marker := os.path.join(os.environ["MARKERS"], word)):
+        open(marker, "w").close()
+        crash()
+    return [Verdict(Outcome.CORRECT, 1.0, word)]
+
+
 class Misbehaving(Reward):
     """Does what its option `how` says."""
 
@@ -119,6 +137,8 @@ class Misbehaving(Reward):
             raise RuntimeError("no licence")
 
     async def score(self, responses):
+        if self.how == "echo":
+            return echo(responses[0].text)
         how, _, seconds = (self.how if self.how != "as_told" else responses[0].text).partition(" ")
         time.sleep(float(seconds or 0))
         return returns[how] if how in returns else globals()[how]()
