@@ -225,17 +225,22 @@ def reason(pair: Pair) -> str:
         return NO_BOX
     if direct(Pair("", pair.truth, rf"\boxed{{{answer}}}")) == ours(pair):
         return BOXES if pair.response.count(r"\boxed") > 1 else AROUND
+    if not ours(pair):
+        return UNEXPLAINED
     if answer == pair.truth:
         return REPEATED
-    return PERCENT if ours(pair) and re.search(r"%|percent", answer + pair.truth) else UNEXPLAINED
+    return PERCENT if re.search(r"%|percent", answer + pair.truth) else UNEXPLAINED
 
 
 def compare(pair: Pair) -> tuple[Pair, bool, str]:
     """A pair, our verdict, and why Math-Verify's differs; empty where it does not."""
-    logging.disable(logging.WARNING)
-    warnings.simplefilter("ignore")
     verdict = ours(pair)
     return pair, verdict, "" if direct(pair) == verdict else reason(pair)
+
+
+def quiet() -> None:
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
 
 
 def pairs(rng: random.Random, sample: int | None, expressions: int) -> Iterator[Pair]:
@@ -259,15 +264,15 @@ def main() -> None:
     compared: Counter[str] = Counter()
     correct: Counter[str] = Counter()
     differ: dict[str, list[dict[str, str | bool]]] = {}
-    with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
+    with multiprocessing.get_context("spawn").Pool(given.processes, quiet) as pool:
         for done, (pair, verdict, why) in enumerate(pool.imap_unordered(compare, todo, chunksize=64), 1):
             kind = pair.form.partition(",")[0] if "," in pair.form else "rewritten"
             compared[kind] += 1
             correct[kind] += verdict
             if why:
                 differ.setdefault(why, []).append({**asdict(pair), "ours": verdict})
-            if sys.stderr.isatty():
-                print(f"\r{done}/{len(todo)}", end="", file=sys.stderr)
+            if done % 5000 == 0:
+                print(f"{done:,} of {len(todo):,} pairs", file=sys.stderr, flush=True)
     print("pairs of a ground truth and a response, by kind")
     for kind, count in compared.items():
         print(f"  {kind:<10} {count:8,}   {correct[kind]:8,} correct")

@@ -98,7 +98,12 @@ class Judging(Model):
     """How verdicts are made."""
 
     seconds: float = Field(30.0, gt=0, description="Time limit for one verdict; beyond it, it is not_judged.")
-    processes: int = Field(1, ge=1, le=1024, description="Verdict processes in each of verl's reward workers.")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Verdict processes in each of verl's reward workers; as many again while responses are slow.",
+    )
     most_not_judged: float = Field(
         0.5, ge=0, le=1, description="Share of a step's rollouts that may be not_judged; 1 sets no bound."
     )

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # SymPy's, on odd expressions
 ROOT = Path(__file__).parents[3]
 
 
@@ -27,8 +28,8 @@ def test_verdicts_are_math_verify_s_or_differ_for_a_reason(equivalence: ModuleTy
     rng = random.Random(1)
     hard = [answer for answer in equivalence.answers() if not answer.isdecimal()]
     pairs = {
-        "rewritten": lambda: equivalence.rewritten([*rng.sample(hard, 8), "1000", "-7"], rng),
-        "generated": lambda: equivalence.generated(60, rng),
+        "rewritten": lambda: equivalence.rewritten([*rng.sample(hard, 4), "1000", "-7"], rng),
+        "generated": lambda: equivalence.generated(30, rng),
         "in_words": lambda: equivalence.in_words([*rng.sample(hard, 12), "1000"], rng),
         "of_the_demo": lambda: rng.sample(list(equivalence.of_the_demo()), 100),
     }[kind]()
@@ -39,7 +40,7 @@ def test_verdicts_are_math_verify_s_or_differ_for_a_reason(equivalence: ModuleTy
 
 def test_a_difference_is_found(equivalence: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(equivalence, "ours", lambda pair: False)
-    pair = equivalence.Pair("", "5", r"\boxed{5}")
+    pair = equivalence.Pair("", "5", r"\boxed{5.0}")
     assert equivalence.compare(pair) == (pair, False, equivalence.UNEXPLAINED)
 
 
