@@ -88,9 +88,10 @@ def math_verdicts() -> str:
             times = [f"{numbers['ratios'][n]:.2f}" if n in took else "" for n in ("direct", "verl")]
             rows.append([benchmark.TITLES[workload], processes.split()[0], f"{numbers['responses']:,}", *cells, *times])
     header = ["responses", "processes", "number", "`math`", "Math-Verify", "verl", "times Math-Verify", "times verl"]
+    turns = len(next(iter(found["results"].values()))["short"]["seconds"]["stagerl"])
     return (
-        f"Medians of {len(next(iter(workloads.values()))['seconds']['stagerl'])} turns, {about['cpus']} processors "
-        f"(load {about['load'][0]:.0f}), verl {about['verl']}, Math-Verify {about['math-verify']}, seed {about['seed']}.\n\n"
+        f"Medians of {turns} turns (of the hostile batch: 1), {about['cpus']} processors with a load of "
+        f"{about['load'][0]:.0f}, verl {about['verl']}, Math-Verify {about['math-verify']}, seed {about['seed']}.\n\n"
     ) + table(header, rows)
 
 

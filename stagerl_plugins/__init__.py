@@ -19,6 +19,7 @@ from stagerl_plugins.protocols import (
     Setup,
     StagePolicy,
 )
+from stagerl_plugins.rewards.function import reward
 from stagerl_plugins.types import (
     Admission,
     Decision,
@@ -79,6 +80,7 @@ __all__ = [
     "UserError",
     "Verdict",
     "hookimpl",
+    "reward",
 ]
 
 _MODELS = {"Options": "plugins", "PluginSpec": "config"}  # their pydantic takes as long to import as all the rest

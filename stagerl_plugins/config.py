@@ -6,6 +6,7 @@ What verl already has a key for stays verl's: in a file it goes under `verl`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from stagerl_plugins.errors import PluginError, UserError, account_of, at, neare
 from stagerl_plugins.plugins import Plugins
 
 VERL_SECTIONS = ("actor_rollout_ref", "algorithm", "critic", "data", "ray_kwargs", "reward", "trainer")
+_MOST_PROCESSES = 1024
 
 
 def _as_spec(value: Any) -> Any:
@@ -94,16 +96,33 @@ class PluginLoading(Model):
     on_error: Literal["fail", "skip"] = Field("fail", description="What a plugin that cannot be loaded does to a run.")
 
 
-class Judging(Model):
-    """How verdicts are made."""
+def _half_the_processors() -> int:
+    """Of the machine that this is asked on: the configuration is read on each node."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_PROCESSES, max(1, allowed // 2))
+
+
+class VerdictBounds(Model):
+    """How verdicts are made, whoever trains."""
 
     seconds: float = Field(30.0, gt=0, description="Time limit for one verdict; beyond it, it is not_judged.")
     processes: int = Field(
-        1,
+        default_factory=_half_the_processors,
         ge=1,
-        le=1024,
-        description="Verdict processes in each of verl's reward workers; as many again while responses are slow.",
+        le=_MOST_PROCESSES,
+        description="Verdict processes on each node; half of its processors if left out. "
+        "Twice as many while some calls are slow.",
     )
+    concurrency: int = Field(
+        256,
+        ge=1,
+        description="Calls at a time of each reward that only waits, for a server or a sandbox; on each node.",
+    )
+
+
+class Judging(VerdictBounds):
+    """How verdicts are made."""
+
     most_not_judged: float = Field(
         0.5, ge=0, le=1, description="Share of a step's rollouts that may be not_judged; 1 sets no bound."
     )
@@ -191,7 +210,7 @@ def parse(raw: Mapping[str, Any], plugins: Plugins) -> Config:
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise UserError(_explain(error, Config, "")) from error
+        raise UserError(explain(error, Config, "")) from error
     _check_plugins(config, plugins)
     return config
 
@@ -219,7 +238,7 @@ def parse_options(plugins: Plugins, kind: str, spec: Any, path: str) -> tuple[st
     except PydanticSerializationError as error:
         raise UserError(f"{path}.{name}: options hold numbers, text, lists and mappings, got {options!r}") from error
     except ValidationError as error:
-        raise UserError(_explain(error, registration.options, f"{path}.{name}")) from error
+        raise UserError(explain(error, registration.options, f"{path}.{name}")) from error
     except UserError as error:
         raise at(f"{path}.{name}", error) from error
     except Exception as error:
@@ -239,7 +258,7 @@ def _check_plugins(config: Config, plugins: Plugins) -> None:
             parse_options(plugins, "stage_policy", stage.until, f"stages.{name}.until")
 
 
-def _explain(error: ValidationError, model: type[BaseModel], path: str) -> str:
+def explain(error: ValidationError, model: type[BaseModel], path: str) -> str:
     """One complaint of pydantic in one line: an unknown key first, as a misspelt one makes another key missing."""
     first = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
     location = [str(part) for part in first["loc"]]

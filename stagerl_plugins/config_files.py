@@ -81,7 +81,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         where = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{where}: {getattr(error, 'problem', None) or 'is no valid YAML'}") from error
     if not isinstance(raw, dict):
-        raise UserError(f"{path}: expected keys and values at the top, got {type(raw).__name__}")
+        found = "nothing" if raw is None else type(raw).__name__
+        raise UserError(f"{path}: expected keys and values at the top, got {found}")
     return {str(key): value for key, value in raw.items()}
 
 

@@ -74,7 +74,14 @@ class Registration:
         except TypeError as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                 raise
-            raise PluginError(f"{self}: its factory is called as factory(options, setup): {error}") from error
+            said = f"its factory is called as factory(options, setup): {error}{self.unmarked}"
+            raise PluginError(f"{self}: {said}") from error
+
+    @property
+    def unmarked(self) -> str:
+        """A hint where a factory was expected and may be a function that judges; else nothing."""
+        judges = self.kind == "reward" and inspect.isfunction(self.factory)
+        return ": a function that judges needs @reward" if judges else ""
 
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}' of {self.distribution} {self.version}"

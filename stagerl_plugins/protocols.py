@@ -154,8 +154,9 @@ class Reward:
     isolated = (
         True  # True: runs in a process that can be killed. False: a coroutine that only waits (a server's client)
     )
-    cpu_seconds: float | None = None  # processor time that one response may take if isolated; beyond it: timed_out
+    cpu_seconds: float | None = None  # processor time that one call may take if isolated; beyond it: timed_out
     keeps_time = False  # True: not isolated, and it bounds its own time: the judge does not
+    takes_group = False  # True: one call has all rollouts of a prompt group
 
     async def score(self, responses: Sequence[Response]) -> list[Verdict]:
         """A verdict for each response, in order."""
@@ -164,6 +165,8 @@ class Reward:
 
 class Sandbox:
     """Runs untrusted programs."""
+
+    parts: Mapping[str, float] = {}  # numbers about it that verdicts carry as parts, such as which tier it is
 
     async def run(self, program: str, inputs: Sequence[str], limits: Limits) -> list[Execution]:
         """Run the program once for each standard input, within the limits; one execution for each, in order."""

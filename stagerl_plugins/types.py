@@ -74,6 +74,11 @@ class Response:
         data_source: Chooses the reward.
         problem: The problem's id; empty for a validation row that has none.
         extra_info: The problem's `extra_info`.
+        group: Id of its prompt group, never used twice; empty for a response that is judged alone.
+        group_size: Rollouts of that group.
+        tokens: Length of the response in tokens; None where that is not known, as in files of text.
+        budget: The most tokens that it might have; None where that is not known.
+        truncated: It hit its budget before its end.
     """
 
     text: str
@@ -81,6 +86,11 @@ class Response:
     data_source: str = ""
     problem: str = ""
     extra_info: Mapping[str, Any] = field(default_factory=dict)
+    group: str = ""
+    group_size: int = 1
+    tokens: int | None = None
+    budget: int | None = None
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,11 @@ class _Run:
                 data_source=row["data_source"],
                 problem=completion.problem,
                 extra_info=row.get("extra_info") or {},
+                tokens=completion.tokens,
+                budget=self._options.max_tokens,
+                truncated=completion.truncated,
+                group=completion.problem,
+                group_size=self._options.samples,
             )
         )
         return JudgedRollout(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagerl_plugins.config import parse_options
@@ -15,34 +15,57 @@ BASES: dict[str, type] = {"reward": Reward, "sandbox": Sandbox}
 
 
 class WorkerSetup:
-    """The `setup` of a reward's factory: it can build children, such as a sandbox."""
+    """The `setup` of a reward's factory: it can build children, such as a sandbox, or another reward.
 
-    def __init__(self, plugins: Plugins) -> None:
+    Args:
+        plugins: Where they are found.
+        path: The key of the plugin that it is given to, for messages; empty for what the configuration names itself.
+    """
+
+    def __init__(self, plugins: Plugins, path: str = "") -> None:
         self._plugins = plugins
+        self._path = path
 
     def build(self, kind: str, spec: Any, name: str) -> Any:
         """The plugin of this kind that `spec` names, built.
 
         Raises:
-            UserError: An unknown plugin or wrong options; `name` is the path of the key.
-            PluginError: Its factory takes or returned something else, or its attributes are of wrong types.
+            UserError: An unknown plugin or wrong options; `name` is the path of the key, below the parent's own.
+            PluginError: Its factory takes or returned something else, its attributes are of wrong types, or it is a
+                child and raised.
         """
-        plugin, options = parse_options(self._plugins, kind, spec, name)
+        path = f"{self._path}.{name}" if self._path else name
+        plugin, options = parse_options(self._plugins, kind, spec, path)
         registration = self._plugins.find(kind, plugin)
-        built = registration.make(options, self)
+        try:
+            built = registration.make(options, self._below(f"{path}.{plugin}"))
+        except UserError as error:
+            raise at(f"{path}.{plugin}", error) from error
+        except PluginError:
+            raise
+        except Exception as error:
+            if not self._path:
+                raise
+            raise PluginError(f"{path}: {registration} cannot be built: {describe(error)}{place_of(error)}") from error
         if not isinstance(built, BASES.get(kind, object)):
             base = BASES[kind].__name__
-            raise PluginError(f"{registration}: its factory must return a {base}, got {built!r:.200}")
+            said = f"its factory must return a {base}, got {built!r:.200}{registration.unmarked}"
+            raise PluginError(f"{registration}: {said}")
         if fault := _fault_of(registration, built):
             raise PluginError(f"{registration}: {fault}")
         return built
 
+    def _below(self, path: str) -> WorkerSetup:
+        """The setup of a child."""
+        return WorkerSetup(self._plugins, path)
+
 
 def _fault_of(registration: Registration, built: Any) -> str | None:
-    """What is wrong with a reward's attributes; None if nothing. `isolated` is asked before anything is built."""
-    isolated, seconds = getattr(registration.factory, "isolated", True), getattr(built, "cpu_seconds", None)
-    if not isinstance(isolated, bool):
-        return f"isolated must be True or False, got {isolated!r}"
+    """What is wrong with a reward's attributes; None if nothing. Those of its factory are asked before it is built."""
+    for name in ("isolated", "takes_group"):
+        if not isinstance(value := getattr(registration.factory, name, False), bool):
+            return f"{name} must be True or False, got {value!r}"
+    seconds = getattr(built, "cpu_seconds", None)
     if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
         return f"cpu_seconds must be a number above 0 or None, got {seconds!r}"
     return None
@@ -58,29 +81,57 @@ def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
     for source, spec in rewards.items():
         try:
             setup.build("reward", spec, f"rewards.{source}")
-        except UserError as error:
-            raise at(f"rewards.{source}", error) from error
+        except UserError:
+            raise
+        except PluginError as error:
+            raise at(f"rewards.{source}", UserError(str(error))) from error
         except Exception as error:
             raise UserError(f"rewards.{source}: cannot be built: {describe(error)}{place_of(error)}") from error
 
 
-async def call(reward: Reward, response: Response) -> Verdict:
-    """A reward's verdict on one response; `not_judged` with the reason if it raises or breaks the contract."""
+async def call(reward: Reward, responses: Sequence[Response]) -> list[Verdict]:
+    """A reward's verdicts on one response, or on a group of them, made in one call.
+
+    If it raises or answers with no list of as many verdicts, all are `not_judged` with the reason; a single answer that
+    is no verdict costs that response alone.
+    """
     try:
-        answer = await reward.score([response])
-    except Exception as error:  # noqa: BLE001  a reward must not stop what it judges
-        return Verdict.not_judged(f"raised {describe(error)}")
+        answer: Any = await reward.score(list(responses))
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a reward must not stop what it judges
+        return none_judged(f"raised {describe(error)}", responses)
     if not isinstance(answer, list | tuple):
-        return Verdict.not_judged(f"returned {answer!r:.200} instead of a list of verdicts")
-    if len(answer) != 1:
-        return Verdict.not_judged(f"returned {len(answer)} verdicts for 1 response")
-    (verdict,) = answer
-    if not isinstance(verdict, Verdict):
-        return Verdict.not_judged(f"returned {verdict!r:.200} instead of a verdict")
+        return none_judged(f"returned {shown(answer)} instead of a list of verdicts", responses)
+    if len(answer) != len(responses):
+        many = "responses" if len(responses) > 1 else "response"
+        return none_judged(f"returned {len(answer)} verdicts for {len(responses)} {many}", responses)
+    return [_checked(one, expected_of(reward)) for one in answer]
+
+
+def none_judged(detail: str, responses: Sequence[Response]) -> list[Verdict]:
+    """`not_judged` for each of these responses."""
+    return [Verdict.not_judged(detail)] * len(responses)
+
+
+def expected_of(reward: Reward) -> str:
+    """What this reward's author was asked to return for a response, in words."""
+    return str(getattr(reward, "expected_result", "a verdict"))
+
+
+def _checked(answer: Any, expected: str) -> Verdict:
+    if not isinstance(answer, Verdict):
+        return Verdict.not_judged(f"returned {shown(answer)} instead of {expected}")
     try:
-        return _plain(verdict)
+        return _plain(answer)
     except (TypeError, ValueError, AttributeError) as error:
         return Verdict.not_judged(f"returned a verdict of wrong types: {describe(error)}")
+
+
+def shown(value: Any) -> str:
+    """A value as it is told in a line: what a reward returned may be anything, also what cannot be shown."""
+    try:
+        return printable(" ".join(f"{value!r:.200}".split()))
+    except Exception as error:  # noqa: BLE001
+        return f"a {type(value).__name__} whose repr raised {type(error).__name__}"
 
 
 def describe(error: BaseException) -> str:

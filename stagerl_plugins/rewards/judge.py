@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -15,8 +13,12 @@ from stagerl_plugins.config import Judging, parse_options
 from stagerl_plugins.errors import PluginError, UserError, nearest
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.call import WorkerSetup, call, describe
+from stagerl_plugins.rewards.call import WorkerSetup, describe
+from stagerl_plugins.rewards.groups import Ask
+from stagerl_plugins.rewards.loop import OwnLoop
 from stagerl_plugins.rewards.pool import VerdictPool
+from stagerl_plugins.rewards.turns import Turns
+from stagerl_plugins.rewards.verifier import Child, Failures, Verifier, ask_here, ask_in_process
 from stagerl_plugins.types import Response, Verdict
 
 DEFAULT = "default"  # the reward of every data source that has none of its own
@@ -41,18 +43,39 @@ def check_data_sources(rewards: Mapping[str, Any], data_sources: Iterable[str]) 
             raise UserError(f"rewards.{source}: no problem has the data source '{source}': {hint}")
 
 
+def takes_groups(spec: Any, plugins: Plugins) -> bool:
+    """Whether a reward takes whole groups, or asks one that does.
+
+    Nothing is built: the name of one that does, anywhere in the options, tells. So it may be said of one that does not.
+
+    Args:
+        spec: Name and options of the reward.
+        plugins: Where rewards are found.
+    """
+    if isinstance(spec, str):
+        known = spec in plugins.names("reward")
+        return known and bool(getattr(plugins.find("reward", spec).factory, "takes_group", False))
+    if isinstance(spec, Mapping):
+        return any(takes_groups(part, plugins) for pair in spec.items() for part in pair)
+    return isinstance(spec, list | tuple) and any(takes_groups(part, plugins) for part in spec)
+
+
 class Judge:
     """Judges responses with the reward of their data source; safe to call from any thread and event loop.
 
     An isolated reward runs in a verdict process that is killed when it takes too long. Any other is built here, once,
-    and awaited in the caller's event loop. Which of both it is says the attribute `isolated` of what was registered: a
-    `Reward` class, or a function that carries it. A reward that raises, hangs, dies or breaks the contract costs that
-    response its verdict: it is `not_judged`, and its detail names plugin, distribution and version.
+    and awaited in an event loop of its own, so many calls at a time. Which of both it is says the attribute `isolated`
+    of what was registered: a `Reward` class, or a function that carries it. A reward that raises, hangs, dies or breaks
+    the contract costs that response its verdict: it is `not_judged`, and its detail names plugin, distribution and
+    version.
+
+    One that takes whole groups (`takes_group`) is called when all rollouts of a response's group are there. A reward
+    that is built here may ask others: they are run and bounded as if the configuration had named them itself.
 
     Args:
         rewards: Name and options of the reward of each data source; `default` for all others.
         plugins: Where the rewards are found.
-        judging: Time limit, and number of verdict processes.
+        judging: Time limits, number of verdict processes and of calls that are waited for.
         report: Called once for each reward that fails, with its first failure.
 
     Attributes:
@@ -70,43 +93,36 @@ class Judge:
         judging: Judging,
         report: Callable[[str], None] = _log.warning,
     ) -> None:
-        self.failures: Counter[str] = Counter()
-        self._report = report
-        self._lock = threading.Lock()
-        self._seconds = judging.seconds
-        self._registrations: dict[str, Registration] = {}
-        self._built: dict[str, Reward] = {}
-        isolated: dict[str, Any] = {}
-        setup = WorkerSetup(plugins)
-        for source, spec in rewards.items():
-            name, _ = parse_options(plugins, "reward", spec, f"rewards.{source}")
-            registration = self._registrations[source] = plugins.find("reward", name)
-            if getattr(registration.factory, "isolated", True):
-                isolated[source] = spec
-            else:
-                self._built[source] = _build(setup, spec, source, registration)
-        self._pool = VerdictPool(isolated, judging.processes, judging.seconds) if isolated else None
+        failures = Failures(report)
+        self.failures = failures.counts
+        bench = _Bench(plugins, judging, failures)
+        self._verifiers = {source: bench.verifier(spec, source) for source, spec in rewards.items()}
+        self._all = list(bench.verifiers.values())
+        self._built = bench.built
+        bench.complete = True
+        if bench.isolated:
+            bench.pool.start()
         # also when its owner forgets it, and when the interpreter ends
-        self._close = weakref.finalize(self, self._pool.close if self._pool else _nothing)
+        self._close = weakref.finalize(self, _close, bench.pool, bench.loops)
 
     async def judge(self, response: Response) -> Verdict:
         """The verdict on one response. Never raises for what a reward does."""
-        source = response.data_source if response.data_source in self._registrations else DEFAULT
-        if source not in self._registrations:
+        verifier = self._verifiers.get(response.data_source) or self._verifiers.get(DEFAULT)
+        if verifier is None:
             return Verdict.not_judged(f"no reward for data source '{response.data_source}', and no '{DEFAULT}'")
-        if source in self._built:
-            verdict = await self._await(self._built[source], response)
-        else:
-            assert self._pool is not None
-            verdict = await asyncio.wrap_future(self._pool.submit(source, response))
-        return verdict if verdict.judged else self._failed(self._registrations[source], verdict)
+        return await verifier.judge(response)
 
     async def judge_all(self, responses: Sequence[Response]) -> list[Verdict]:
         """The verdicts on these responses, in order, made concurrently."""
         return list(await asyncio.gather(*map(self.judge, responses)))
 
+    def abandon(self, group: str) -> None:
+        """Tell that a rollout of this group will never come: nobody waits for it, now or later."""
+        for verifier in self._all:
+            verifier.abandon(group)
+
     def close(self) -> None:
-        """End the verdict processes. Responses that wait become `not_judged`. May be called twice."""
+        """End the verdict processes, and what else waits. Their responses become `not_judged`. May be called twice."""
         self._close()
 
     def __enter__(self) -> Judge:
@@ -117,38 +133,95 @@ class Judge:
     ) -> None:
         self.close()
 
-    async def _await(self, reward: Reward, response: Response) -> Verdict:
-        """Not `asyncio.wait_for`, which waits for a coroutine that ignores its cancellation."""
-        task = asyncio.ensure_future(call(reward, response))
+
+class _Bench:
+    """All rewards of a judge while they are built, those that others ask among them.
+
+    Attributes:
+        verifiers: Each reward by its key below `rewards`, parents after their children.
+        isolated: The specs of those that run in verdict processes, by the same keys.
+        built: Those that are built here, by the same keys.
+        pool: The verdict processes; not started yet.
+        loops: Where the others wait.
+        complete: No reward is built any more.
+    """
+
+    def __init__(self, plugins: Plugins, judging: Judging, failures: Failures) -> None:
+        self._plugins = plugins
+        self._judging = judging
+        self._failures = failures
+        self.verifiers: dict[str, Verifier] = {}
+        self.isolated: dict[str, Any] = {}
+        self.built: dict[str, Reward] = {}
+        self.complete = False
+        self.pool = VerdictPool(self.isolated, judging.processes, judging.seconds)
+        self.loops: list[OwnLoop] = []
+
+    def verifier(self, spec: Any, key: str) -> Verifier:
+        """The reward that `spec` names, at work.
+
+        Raises:
+            UserError: It is unknown, or its options are wrong.
+            PluginError: It cannot be built, two rewards ask for the same key, or a parent asks too late.
+        """
+        if self.complete:
+            raise PluginError(f"rewards.{key}: setup.build may be called in a factory alone")
+        name, _ = parse_options(self._plugins, "reward", spec, f"rewards.{key}")
+        registration = self._plugins.find("reward", name)
+        below = len(self.verifiers)
+        if getattr(registration.factory, "isolated", True):
+            self.isolated[key] = spec
+            ask = ask_in_process(self.pool, key)
+        else:
+            ask = self._ask_here(spec, key, registration)
+        if key in self.verifiers:
+            raise PluginError(f"two rewards want the place 'rewards.{key}'")
+        verifier = self.verifiers[key] = Verifier(
+            registration,
+            ask,
+            self._failures,
+            self._judging.rollout_seconds if getattr(registration.factory, "takes_group", False) else None,
+            list(self.verifiers.values())[below:],
+        )
+        return verifier
+
+    def _ask_here(self, spec: Any, key: str, registration: Registration) -> Ask:
+        before = len(self.verifiers)
         try:
-            await asyncio.wait([task], timeout=None if reward.keeps_time else self._seconds)
-        finally:
-            finished = task.done()
-            task.cancel()
-        if not finished:
-            return Verdict.not_judged(f"took longer than {self._seconds:g} s")
-        return Verdict.not_judged("cancelled itself") if task.cancelled() else task.result()
-
-    def _failed(self, registration: Registration, verdict: Verdict) -> Verdict:
-        """Count and, the first time, report; the verdict with the plugin named."""
-        detail = f"{registration}: {verdict.detail}"
-        with self._lock:
-            self.failures[registration.name] += 1
-            first = self.failures[registration.name] == 1
-        if first:
-            self._report(f"{detail} (not_judged; told once, counted from here on)")
-        return Verdict.not_judged(detail)
+            reward = self.built[key] = _JudgeSetup(self._plugins, self).build("reward", spec, f"rewards.{key}")
+        except (UserError, PluginError):
+            raise
+        except Exception as error:
+            raise PluginError(f"rewards.{key}: {registration} cannot be built: {describe(error)}") from error
+        self.loops.append(OwnLoop(f"reward-{key}"))
+        # one that asks others is not bounded, as they are: a group would wait for rollouts that wait for their turn
+        turns = Turns(self._judging.concurrency) if len(self.verifiers) == before else None
+        return ask_here(reward, self.loops[-1], self._judging.seconds, turns)
 
 
-def _build(setup: WorkerSetup, spec: Any, source: str, registration: Registration) -> Reward:
-    try:
-        reward: Reward = setup.build("reward", spec, f"rewards.{source}")
-    except UserError:
-        raise
-    except Exception as error:
-        raise PluginError(f"rewards.{source}: {registration} cannot be built: {describe(error)}") from error
-    return reward
+class _JudgeSetup(WorkerSetup):
+    """The `setup` of a reward that is built by a judge: its child rewards are the judge's, too.
+
+    Args:
+        plugins: Where plugins are found.
+        bench: Where the child rewards come in.
+        path: The key of the plugin that it is given to; empty for what the configuration names itself.
+    """
+
+    def __init__(self, plugins: Plugins, bench: _Bench, path: str = "") -> None:
+        super().__init__(plugins, path)
+        self._bench = bench
+
+    def build(self, kind: str, spec: Any, name: str) -> Any:
+        if kind == "reward" and self._path:
+            return Child(self._bench.verifier(spec, f"{self._path}.{name}".removeprefix("rewards.")))
+        return super().build(kind, spec, name)
+
+    def _below(self, path: str) -> WorkerSetup:
+        return _JudgeSetup(self._plugins, self._bench, path)
 
 
-def _nothing() -> None:
-    """What there is to close when no reward is isolated."""
+def _close(pool: VerdictPool, loops: Iterable[OwnLoop]) -> None:
+    pool.close()
+    for loop in loops:
+        loop.close()

@@ -1,30 +1,30 @@
-"""A pool of verdict processes: as many responses are judged at a time, and none of them can hold up the others."""
+"""A pool of verdict processes: as many calls are made at a time, and none of them can hold up the others."""
 
 from __future__ import annotations
 
 import pickle
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from stagerl_plugins.protocols import Spec
-from stagerl_plugins.rewards.call import describe
+from stagerl_plugins.rewards.call import describe, none_judged
 from stagerl_plugins.rewards.process import ATTEMPTS, DiedError, DiedIdleError, StartError, VerdictProcess, Zygote
 from stagerl_plugins.types import Response, Verdict
 
-AHEAD = 32  # responses at most that a process is given ahead, while it judges another one
+AHEAD = 32  # calls at most that a process is given ahead, while it makes another one
 
 
 @dataclass(slots=True)
 class _Task:
-    source: str
-    response: Response
-    future: Future[Verdict] = field(default_factory=Future)
+    reward: str
+    responses: list[Response]
+    future: Future[list[Verdict]] = field(default_factory=Future)
     message: bytes = b""  # what its process is sent
-    died: bool = False  # a process has died while it judged this one
+    died: bool = False  # a process has died while it made this call
 
     def begin(self) -> bool:
         """Make the message. False if there is nothing to judge: it was cancelled, or cannot be sent."""
@@ -33,14 +33,14 @@ class _Task:
         if not self.future.set_running_or_notify_cancel():
             return False
         try:
-            self.message = pickle.dumps((self.source, self.response))
+            self.message = pickle.dumps((self.reward, self.responses))
         except Exception as error:  # noqa: BLE001  whatever hangs on a response
-            self.future.set_result(Verdict.not_judged(describe(error)))
+            self.future.set_result(none_judged(describe(error), self.responses))
         return bool(self.message)
 
 
 class _Turn:
-    """The right to judge one response at a time, which a slow response gives to the next one."""
+    """The right to make one call at a time, which a slow call gives to the next one."""
 
     def __init__(self, turns: threading.Semaphore) -> None:
         self._turns = turns
@@ -59,15 +59,15 @@ class _Turn:
 
 
 class VerdictPool:
-    """Judges responses in processes that are started at once, and replaced when they die, hang or grow old.
+    """Judges responses in processes that are replaced when they die, hang or grow old.
 
-    A response that has taken a tenth of the processor time that it may take goes on beside the others: as many again
-    as `processes` may be judged then, so that slow ones hold up nobody.
+    A call that has taken a tenth of the processor time that it may take goes on beside the others: as many again as
+    `processes` may be made then, so that slow ones hold up nobody.
 
     Args:
-        rewards: Name and options of the reward of each data source.
-        processes: How many verdicts are made at a time.
-        seconds: Wall time for one verdict; beyond it, its process is killed and the verdict is `not_judged`.
+        rewards: Name and options of each reward by its key, such as a data source; complete before `start`.
+        processes: How many calls are made at a time.
+        seconds: Wall time for one call; beyond it, its process is killed and the verdicts are `not_judged`.
     """
 
     def __init__(self, rewards: Mapping[str, Spec], processes: int, seconds: float) -> None:
@@ -82,14 +82,17 @@ class VerdictPool:
             threading.Thread(target=self._serve, name=f"verdicts-{number}", daemon=True)
             for number in range(2 * processes)
         ]
+
+    def start(self) -> None:
+        """Start all processes."""
         for thread in self._threads:
             thread.start()
 
-    def submit(self, source: str, response: Response) -> Future[Verdict]:
-        """The verdict of this data source's reward, whatever happens to the process that makes it."""
-        task = _Task(source, response)
+    def submit(self, reward: str, responses: Sequence[Response]) -> Future[list[Verdict]]:
+        """What this reward says of these responses, in one call, whatever happens to the process that makes it."""
+        task = _Task(reward, list(responses))
         if not self._put([task]):
-            task.future.set_result(Verdict.not_judged("the judge was closed"))
+            task.future.set_result(none_judged("the judge was closed", responses))
         return task.future
 
     def _put(self, tasks: list[_Task]) -> bool:
@@ -110,7 +113,8 @@ class VerdictPool:
                 self._tasks.put(None)
         self._zygote.close()
         for thread in self._threads:
-            if thread is not threading.current_thread():  # the garbage collector may close us from anywhere
+            # the garbage collector may close us from anywhere, also before `start`
+            if thread.is_alive() and thread is not threading.current_thread():
                 thread.join()
         self._zygote.close()
 
@@ -129,7 +133,7 @@ class VerdictPool:
         turn.give()  # to those that wait for one, so that they end too
 
     def _with_more(self, first: _Task) -> list[_Task]:
-        """A response, and a share of those that wait: their process need not wait for each of them on a busy machine.
+        """A call, and a share of those that wait: their process need not wait for each of them on a busy machine.
 
         Only such whose processor time is bounded: the others would not be taken away again when one proves slow.
         """
@@ -139,7 +143,7 @@ class VerdictPool:
         while True:
             if task.begin():
                 tasks.append(task)
-            if len(tasks) > share or self._zygote.cpu_seconds.get(task.source) is None:
+            if len(tasks) > share or self._zygote.cpu_seconds.get(task.reward) is None:
                 return tasks
             try:
                 following = self._tasks.get_nowait()
@@ -151,10 +155,10 @@ class VerdictPool:
             task = following
 
     def _judge(self, tasks: list[_Task], process: VerdictProcess | None, turn: _Turn) -> VerdictProcess | None:
-        """Judge responses in their order; the process that is left.
+        """Make calls in their order; the process that is left.
 
-        A process that died before it took a response has cost nothing. One that died while it judged may have been
-        killed by anybody, for its memory say: that response is tried once more.
+        A process that died before it took the responses has cost nothing. One that died while it judged may have been
+        killed by anybody, for its memory say: they are tried once more.
         """
 
         def slow() -> None:
@@ -168,27 +172,27 @@ class VerdictPool:
             try:
                 if process is None or not process.alive:
                     process = self._zygote.fork()
-                messages, cpu_seconds = [task.message for task in tasks], self._zygote.cpu_seconds.get(task.source)
-                verdict = process.ask(messages, self._seconds, cpu_seconds, slow)
+                messages, cpu_seconds = [task.message for task in tasks], self._zygote.cpu_seconds.get(task.reward)
+                verdicts = process.ask(messages, len(task.responses), self._seconds, cpu_seconds, slow)
             except StartError as error:
-                verdict = Verdict.not_judged(str(error))
+                verdicts = none_judged(str(error), task.responses)
             except DiedIdleError:
                 lost += 1
                 if lost < ATTEMPTS:
                     continue
-                verdict = Verdict.not_judged("verdict processes die before they take a response")
+                verdicts = none_judged("verdict processes die before they take a response", task.responses)
             except DiedError:
                 if not task.died:
                     task.died = True
                     continue
-                verdict = Verdict.not_judged("its verdict process died, twice")
-            except Exception as error:  # noqa: BLE001  a failure of ours costs one response
-                verdict = Verdict.not_judged(describe(error))
+                verdicts = none_judged("its verdict process died, twice", task.responses)
+            except Exception as error:  # noqa: BLE001  a failure of ours costs one call
+                verdicts = none_judged(describe(error), task.responses)
             lost = 0
             del tasks[0]
-            if self._closed and not verdict.judged:
-                verdict = Verdict.not_judged("the judge was closed")
-            task.future.set_result(verdict)
+            if self._closed and not any(verdict.judged for verdict in verdicts):
+                verdicts = none_judged("the judge was closed", task.responses)
+            task.future.set_result(verdicts)
         if process is not None and not process.idle:
             process.kill()  # it was given what others judge
         return process

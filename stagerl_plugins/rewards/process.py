@@ -26,8 +26,8 @@ from stagerl_plugins.types import Outcome, Verdict
 START_SECONDS = 60.0  # processes that take longer to start are given up
 PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
 LONGEST_WAIT = 3600.0  # in one call: the operating system takes no more than 24 days
-SLOW = 0.1  # a response that takes so much of its processor time is slow
 BUFFER = 2**20  # bytes of responses on their way to a process, as far as the operating system lets us
+SLOW = 0.1  # a call that has used so much of its processor time is slow
 ATTEMPTS = 3  # a process may be killed while it starts
 
 
@@ -67,15 +67,17 @@ class VerdictProcess:
         return not self._given
 
     def ask(
-        self, messages: Sequence[bytes], seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
-    ) -> Verdict:
-        """The verdict on the first of these responses.
+        self, messages: Sequence[bytes], count: int, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
+    ) -> list[Verdict]:
+        """Have the responses of the first of these messages judged in one call.
 
         Args:
-            messages: Data source and response, pickled, for each. Those that follow the first are given to the process
-                as far as there is room, and must come first in the next call, if the process is alive then.
-            seconds: Wall time after which the process is killed and the verdict is `not_judged`.
-            cpu_seconds: Processor time after which the process is killed and the verdict is `timed_out`.
+            messages: The reward's key and the responses, pickled, for each. Those that follow the first are given to
+                the process as far as there is room, and must come first when this is called again.
+            count: How many responses the first has.
+            seconds: Wall time after which the process is killed and the verdicts are `not_judged`.
+            cpu_seconds: Processor time after which the process is killed and the verdict is `timed_out`; of a group it
+                is `not_judged`, as nobody knows which response it was.
             slow: Called, once or more, when a tenth of that is used without a verdict.
 
         Raises:
@@ -93,44 +95,50 @@ class VerdictProcess:
                 self._close()
                 raise DiedIdleError from error
         try:
-            return self._answer_within(seconds, cpu_seconds, slow)
+            return self._answer_within(count, seconds, cpu_seconds, slow)
         except BaseException:  # its answer would be taken for that to the next response
             self.kill()
             raise
 
-    def _answer_within(self, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]) -> Verdict:
+    def _answer_within(
+        self, count: int, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
+    ) -> list[Verdict]:
         deadline = time.monotonic() + seconds
         wait = LONGEST_WAIT if cpu_seconds is None else cpu_seconds * SLOW
         while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), wait, LONGEST_WAIT))):
             if time.monotonic() >= deadline:
                 self.kill()
-                return Verdict.not_judged(f"took longer than {seconds:g} s")
+                return [Verdict.not_judged(f"took longer than {seconds:g} s")] * count
             if cpu_seconds is not None:
                 used = self._cpu_now() - self._cpu
                 if used >= cpu_seconds:
                     self.kill()
                     detail = f"took more than {cpu_seconds:g} s of processor time"
-                    return Verdict(Outcome.TIMED_OUT, 0.0, detail)
+                    late = Verdict(Outcome.TIMED_OUT, 0.0, detail) if count == 1 else Verdict.not_judged(detail)
+                    return [late] * count
                 if used >= cpu_seconds * SLOW:
                     slow()
                 next_limit = cpu_seconds if used >= cpu_seconds * SLOW else cpu_seconds * SLOW
                 wait = max(0.02, next_limit - used)
-        return self._receive()
+        return self._receive(count)
 
-    def _receive(self) -> Verdict:
+    def _receive(self, count: int) -> list[Verdict]:
         try:
             answer = json.loads(self._connection.recv_bytes())
             self._cpu = answer["cpu"]
             self._given.popleft()
             if answer["last"]:
                 self._close()
-            return from_json(answer["verdict"])
+            verdicts = [from_json(verdict) for verdict in answer["verdicts"]]
+            if len(verdicts) not in (1, count):
+                raise ValueError(f"{len(verdicts)} verdicts for {count} responses")
+            return verdicts if len(verdicts) == count else verdicts * count
         except (EOFError, OSError):
             self._close()
             raise DiedError from None
         except (KeyError, TypeError, ValueError) as error:
             self.kill()
-            return Verdict.not_judged(f"its verdict process sent nonsense: {describe(error)}")
+            return [Verdict.not_judged(f"its verdict process sent nonsense: {describe(error)}")] * count
 
     def _cpu_now(self) -> float:
         try:
@@ -155,7 +163,7 @@ class Zygote:
     """The process that verdict processes are forked from, started when first needed and again after it died.
 
     Args:
-        rewards: Name and options of the reward of each data source.
+        rewards: Name and options of each reward by its key.
     """
 
     def __init__(self, rewards: Mapping[str, Spec]) -> None:

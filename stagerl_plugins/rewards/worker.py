@@ -32,20 +32,20 @@ from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards.call import WorkerSetup, call, describe
 from stagerl_plugins.types import Verdict
 
-RESPONSES = 5000  # after so many a process is replaced, whatever its rewards have leaked
+CALLS = 5000  # after so many a process is replaced, whatever its rewards have leaked
 GROWTH_MB = 512  # it is replaced after it held so much more memory than at its start,
 MEMORY_MB = 2048  # and can never get so much more
 SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM})  # a verdict process ended; end
 _PR_SET_PDEATHSIG = 1
 
-Built = dict[str, Reward | str]  # for each data source its reward, or why that could not be built
+Built = dict[str, Reward | str]  # each reward by its key, or why it could not be built
 
 
 def main(descriptor: int) -> None:
     """Fork a verdict process for each connection that comes in; end, and them all, with the process that asked.
 
-    First message in: the rewards by data source, pickled. First out: for each data source the processor time that a
-    response may take, as JSON. Then file descriptors come in.
+    First message in: the rewards by key, pickled. First out: for each the processor time that a call may take, as JSON.
+    Then file descriptors come in.
     """
     _die_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; who closes us decides
@@ -53,7 +53,7 @@ def main(descriptor: int) -> None:
     rewards = control.recv()
     plugins = load_plugins("skip", report=lambda line: print(line, file=sys.stderr))
     built = build_all(rewards, plugins)
-    control.send_bytes(json.dumps({source: getattr(r, "cpu_seconds", None) for source, r in built.items()}).encode())
+    control.send_bytes(json.dumps({key: getattr(r, "cpu_seconds", None) for key, r in built.items()}).encode())
     gc.freeze()  # the collector must not touch, and so copy, the pages that the processes share
 
     children: set[int] = set()
@@ -118,14 +118,14 @@ def _end(pid: int) -> None:
 
 
 def build_all(rewards: Mapping[str, Any], plugins: Plugins) -> Built:
-    """Build the reward of each data source; what goes wrong with one leaves the others alone."""
+    """Build each reward; what goes wrong with one leaves the others alone."""
     setup = WorkerSetup(plugins)
     built: Built = {}
-    for source, spec in rewards.items():
+    for key, spec in rewards.items():
         try:
-            built[source] = setup.build("reward", spec, f"rewards.{source}")
+            built[key] = setup.build("reward", spec, f"rewards.{key}")
         except Exception as error:  # noqa: BLE001  told with each verdict of this reward
-            built[source] = f"cannot be built: {describe(error)}"
+            built[key] = f"cannot be built: {describe(error)}"
     return built
 
 
@@ -152,32 +152,33 @@ def _verdict_process(connection: Connection, rewards: Mapping[str, Any], plugins
 
 
 def _answer(connection: Connection, built: Built) -> None:
-    """Answer each message with a verdict, the processor time used so far, and whether this was the last one."""
+    """Answer each message with verdicts, the processor time used so far, and whether this was the last one."""
     peak = _peak_memory_mb()
     connection.send_bytes(json.dumps({"pid": os.getpid(), "cpu": time.process_time()}).encode())
     with asyncio.Runner() as runner:
-        for count in range(1, RESPONSES + 1):
+        for count in range(1, CALLS + 1):
             try:
                 message = connection.recv_bytes()
             except EOFError:
                 return
-            verdict = _verdict(runner, built, message)
-            last = count == RESPONSES or _peak_memory_mb() - peak > GROWTH_MB
-            answer = {"verdict": asdict(verdict), "cpu": time.process_time(), "last": last}
+            verdicts = [asdict(verdict) for verdict in _verdicts(runner, built, message)]
+            last = count == CALLS or _peak_memory_mb() - peak > GROWTH_MB
+            answer = {"verdicts": verdicts, "cpu": time.process_time(), "last": last}
             connection.send_bytes(json.dumps(answer).encode())
             if last:
                 return
 
 
-def _verdict(runner: asyncio.Runner, built: Built, message: bytes) -> Verdict:
+def _verdicts(runner: asyncio.Runner, built: Built, message: bytes) -> list[Verdict]:
+    """A verdict for each response of a message, or one that is that of all."""
     try:
-        source, response = pickle.loads(message)  # noqa: S301  from the process that started us
-        reward = built[source]
+        key, responses = pickle.loads(message)  # noqa: S301  from the process that started us
+        reward = built[key]
         if isinstance(reward, str):
-            return Verdict.not_judged(reward)
-        return runner.run(call(reward, response))
-    except BaseException as error:  # noqa: BLE001  SystemExit, too, costs one verdict and not the process
-        return Verdict.not_judged(f"raised {describe(error)}")
+            return [Verdict.not_judged(reward)]
+        return runner.run(call(reward, responses))
+    except BaseException as error:  # noqa: BLE001  SystemExit, too, costs its verdicts and not the process
+        return [Verdict.not_judged(f"raised {describe(error)}")]
 
 
 def _die_with_parent(with_signal: int) -> None:

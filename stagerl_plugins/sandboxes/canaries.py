@@ -54,6 +54,10 @@ def canaries() -> Iterator[list[Canary]]:
         yield [
             _attack("read a file of this machine", f"    open({str(secret)!r}).read()"),
             _attack("write a file of this machine", f"    open({str(secret)!r}, 'a').write('x')"),
+            _attack("empty a file of this machine", f"    import os; os.truncate({str(secret)!r}, 0)"),
+            _attack("empty a file by opening it", f"    import os; os.open({str(secret)!r}, os.O_TRUNC)"),
+            _attack("change a file's mode", f"    import os; os.chmod({str(secret)!r}, 0o600)"),
+            _attack("change a file's times", f"    import os; os.utime({str(secret)!r}, (1, 1))"),
             _attack("make a file on this machine", f"    open({str(folder / 'made')!r}, 'w')"),
             _attack("list this machine's folders", f"    import os; os.listdir({str(folder)!r})"),
             _attack("read the accounts of this machine", "    open('/etc/passwd').read()"),

@@ -27,7 +27,7 @@ from stagerl_plugins.types import Ended, Execution, Limits
 
 stagerl_contract = 1
 
-_ATTEMPTS = 2  # a program whose interpreter was lost is run again: that cannot have been its doing
+_ATTEMPTS = 3  # a run that was lost is done again: that cannot have been the program's doing
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,8 @@ class LocalSandbox(Sandbox):
     def __init__(self, options: LocalOptions, setup: Any) -> None:
         interpreter = Interpreter.of(options.python, options.modules)
         self.tier = choose_tier(options.tier, interpreter)
-        _log.info("sandbox 'local': tier %s", self.tier)
+        self.parts = {f"sandbox_tier_{self.tier}": 1.0}
+        _log.warning("sandbox 'local': tier %s", self.tier)  # shown also where nobody has set up a log
         self._memory = Memory(options.remember_mb << 20)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         workers = options.workers or len(os.sched_getaffinity(0))
@@ -101,14 +102,16 @@ def _serve(jobs: queue.SimpleQueue[_Job | None], tier: str, interpreter: Interpr
 
 
 def _execute(warm: WarmInterpreter, job: _Job) -> Execution:
-    reason = ""
+    execution = Execution(Ended.LOST)
     for _ in range(_ATTEMPTS):
         try:
-            return warm.run(job.program, job.stdin, job.limits)
-        except LostError as error:
-            reason = str(error)
+            execution = warm.run(job.program, job.stdin, job.limits)
+        except Exception as error:  # noqa: BLE001  whoever waits for this job must get an answer
+            execution = Execution(Ended.LOST, detail=str(error) if isinstance(error, LostError) else repr(error))
             warm.close()
-    return Execution(Ended.LOST, detail=reason)
+        if execution.ended is not Ended.LOST:
+            break
+    return execution
 
 
 def _stop(jobs: queue.SimpleQueue[_Job | None], threads: list[threading.Thread]) -> None:

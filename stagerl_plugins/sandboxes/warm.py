@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -26,8 +29,10 @@ _MOST = 256 << 20  # bytes of an answer
 _START_SECONDS = 60.0
 _PATIENCE = 10.0  # times the limit: what the zygote itself waits where the machine is busy, and
 _SPARE_SECONDS = 30.0  # so much more before it is called lost
+_END_SECONDS = 0.5  # that it may take to end, before it is asked to, and before it is made to
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # only a process of one thread can fork
-_ENVIRONMENT = dict.fromkeys(_ONE_THREAD, "1")  # and nothing of ours, which programs could read
+# each thread's own heap would take 64 MB of a program's address space; and nothing of ours, which programs could read
+_ENVIRONMENT = {**dict.fromkeys(_ONE_THREAD, "1"), "MALLOC_ARENA_MAX": "1"}
 _UIDS = range(61_184, 65_000)  # of nobody, by convention
 
 
@@ -96,6 +101,7 @@ class WarmInterpreter:
                     stdout=subprocess.DEVNULL,
                     env=_ENVIRONMENT,
                     cwd="/",
+                    start_new_session=True,
                 )
         except OSError as error:
             self.close()
@@ -114,47 +120,62 @@ class WarmInterpreter:
             raise LostError(str(answer.get("failed", "it said nothing of use")))
 
     def _ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
-        assert self._socket is not None
         body = json.dumps(message).encode()
+        deadline = time.monotonic() + seconds
         try:
-            self._socket.settimeout(seconds)
-            self._socket.sendall(_HEADER.pack(len(body)) + body)
-            (size,) = _HEADER.unpack(self._receive(_HEADER.size))
+            self._wait_until(deadline).sendall(_HEADER.pack(len(body)) + body)
+            (size,) = _HEADER.unpack(self._receive(_HEADER.size, deadline))
             if size > _MOST:
                 raise ValueError("it says too much")
-            answer = json.loads(self._receive(size))
-        except (OSError, EOFError, ValueError) as error:
+            answer = json.loads(self._receive(size, deadline))
+            if not isinstance(answer, dict):
+                raise ValueError("it sent nonsense")
+        except (OSError, EOFError, ValueError, RecursionError, MemoryError) as error:
             self.close()
             said = "does not answer" if isinstance(error, TimeoutError) else f"was lost: {error}"
             raise LostError(f"the interpreter {said}") from error
-        if not isinstance(answer, dict):
-            raise LostError("the interpreter sent nonsense")
         return answer
 
-    def _receive(self, count: int) -> bytes:
+    def _wait_until(self, deadline: float) -> socket.socket:
         assert self._socket is not None
-        data = self._socket.recv(count, socket.MSG_WAITALL)
-        while len(data) < count:
-            part = self._socket.recv(count - len(data))
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        return self._socket
+
+    def _receive(self, count: int, deadline: float) -> bytes:
+        parts: list[bytes] = []
+        while count:
+            part = self._wait_until(deadline).recv(min(count, 1 << 20), socket.MSG_WAITALL)
             if not part:
                 raise EOFError("it ended")
-            data += part
-        return data
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
 
     def close(self) -> None:
         """End it. What its program started ends with it."""
         if self._socket is not None:
             self._socket.close()
         if self._process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.5)  # it ends by itself when its socket closes
-            self._process.kill()
-            self._process.wait()
+            _end(self._process)
         if self._uid_lock is not None:
             self._uid_lock.close()
         if self._work is not None:
             shutil.rmtree(self._work, ignore_errors=True)
         self._socket = self._process = self._uid_lock = self._work = None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have an interpreter end, and kill what is left of its session, which is nothing unless it was killed itself."""
+    for end in (process.terminate, process.kill):  # it ends by itself when its socket closes
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_END_SECONDS)
+        end()
+    process.wait()
+    if process.returncode != 0:
+        for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+            with suppress(OSError):
+                if os.getsid(pid) == process.pid:
+                    os.killpg(os.getpgid(pid), signal.SIGKILL)
 
 
 def _take_uid() -> tuple[socket.socket, int]:
@@ -175,13 +196,19 @@ def _plain(text: str) -> str:
 
 
 def _execution(answer: dict[str, Any], limits: Limits) -> Execution:
-    """The answer as a value, whatever it holds."""
-    try:
-        ended, code, seconds = Ended(answer["ended"]), answer.get("exit_code"), answer.get("seconds", 0.0)
-        texts = [answer.get(name, "") for name in ("stdout", "stderr", "detail")]
-    except (KeyError, ValueError) as error:
-        raise LostError("the interpreter sent nonsense") from error
-    if not all(isinstance(text, str) for text in texts) or not isinstance(code, int | None):
+    """The answer as a value, whatever it holds.
+
+    Raises:
+        LostError: It is none.
+    """
+    ended, code, seconds = answer.get("ended"), answer.get("exit_code"), answer.get("seconds", 0.0)
+    texts = [answer.get(name, "") for name in ("stdout", "stderr", "detail")]
+    if (
+        not all(isinstance(text, str) for text in (ended, *texts))
+        or ended not in set(Ended)
+        or not (code is None or type(code) is int)
+        or not (isinstance(seconds, int | float) and 0 <= seconds < math.inf)
+    ):
         raise LostError("the interpreter sent nonsense")
     stdout, stderr, detail = texts
-    return Execution(ended, stdout[: limits.output_bytes], stderr, code, float(seconds), detail)
+    return Execution(Ended(ended), stdout[: limits.output_bytes], stderr, code, float(seconds), detail)

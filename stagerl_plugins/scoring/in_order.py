@@ -30,7 +30,9 @@ async def in_order(
     stopped = False
 
     def begin(thing: Thing) -> None:
-        begun.put_nowait((thing, asyncio.ensure_future(work(thing))))
+        result = asyncio.ensure_future(work(thing))
+        result.add_done_callback(_look)
+        begun.put_nowait((thing, result))
 
     def take() -> None:
         ended: BaseException | None = None
@@ -57,3 +59,9 @@ async def in_order(
     finally:
         stopped = True
         free.release()
+
+
+def _look(result: asyncio.Future[Result]) -> None:
+    """Take note of an error: the first one is raised, and asyncio would print those of all others that nobody took."""
+    if not result.cancelled():
+        result.exception()

@@ -9,18 +9,19 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from stagerl_plugins.errors import PluginError, UserError, account_of, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Sandbox
-from stagerl_plugins.rewards.call import WorkerSetup, from_json, printable
+from stagerl_plugins.rewards.call import WorkerSetup, expected_of, from_json, printable, shown
 from stagerl_plugins.testing.contract_error import ContractError
 from stagerl_plugins.types import Ended, Limits, Response, Verdict
 
 SECONDS = 60  # for one call of `score`; what takes longer hangs
+BUDGET = 2048  # tokens
 AWKWARD_TEXTS = {
     "an empty response": "",
     "blank space": " \n\t \r\n",
@@ -46,7 +47,8 @@ def check_reward(
     """
     reward = _built(registration, "reward", options, plugins)
     texts = {**AWKWARD_TEXTS, "the ground truth itself": f"The answer is \\boxed{{{ground_truth}}}"}
-    responses = [Response(text, ground_truth, data_source, f"problem-{n}") for n, text in enumerate(texts.values())]
+    responses = [_response(text, ground_truth, data_source) for text in texts.values()]
+    group = [replace(response, group="group", group_size=len(responses)) for response in responses]
     with asyncio.Runner() as runner:  # one loop for all, as in a verdict process
 
         def judge(responses: list[Response], what: str) -> list[Verdict]:
@@ -61,19 +63,45 @@ def check_reward(
             except Exception as error:
                 said = f"{registration}: score raised for {what}: {error!r}"[:500]
                 raise ContractError(f"{said}{place_of(error)}") from error
-            _check_verdicts(registration, verdicts, len(responses), what)
+            _check_verdicts(registration, verdicts, len(responses), what, expected_of(reward))
             return verdicts
 
         alone = [judge([response], what) for what, response in zip(texts, responses, strict=True)]
-        together = judge(responses, "all at once")
+        judge([replace(responses[-1], tokens=None, budget=None)], "a response whose length is not known")
+        together = judge(group, "all at once")
+        turned = judge(group[::-1], "all at once, in another order")[::-1]
         judge([], "no response at all")
     if not any(verdict.judged for verdict in together):
         why = together[-1].detail
         raise ContractError(f"{registration}: judged no response at all, not even the ground truth itself: {why}")
-    for what, (one,), other in zip(texts, alone, together, strict=True):
+    if reward.takes_group:
+        _check_same(registration, texts, together, turned, "in one order", "in another", "a group comes in any order")
+    else:
+        first = [one for (one,) in alone]
+        _check_same(registration, texts, first, together, "alone", "among others", "judge each response by itself")
+
+
+def _response(text: str, ground_truth: Any, data_source: str) -> Response:
+    """A response as it comes from training, with a length in what stands for tokens."""
+    tokens = min(BUDGET, len(text) // 4 + 1)
+    response = Response(text, ground_truth, data_source, "problem-0")
+    return replace(response, tokens=tokens, budget=BUDGET, truncated=tokens == BUDGET)
+
+
+def _check_same(
+    registration: Registration,
+    texts: Iterable[str],
+    ones: Sequence[Verdict],
+    others: Sequence[Verdict],
+    here: str,
+    there: str,
+    advice: str,
+) -> None:
+    """Make sure that the same responses, called by what they are, were judged alike in two ways."""
+    for what, one, other in zip(texts, ones, others, strict=True):
         if (one.outcome, one.score) != (other.outcome, other.score):
-            shown = f"{one.outcome} with {one.score} alone but {other.outcome} with {other.score} among others"
-            raise ContractError(f"{registration}: {what} is {shown}: judge each response by itself")
+            said = f"{one.outcome} with {one.score} {here} but {other.outcome} with {other.score} {there}"
+            raise ContractError(f"{registration}: {what} is {said}: {advice}")
 
 
 def _built(registration: Registration, kind: str, options: Mapping[str, Any], plugins: Plugins) -> Any:
@@ -106,12 +134,12 @@ def _bounded(message: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _check_verdicts(registration: Registration, verdicts: Any, count: int, what: str) -> None:
+def _check_verdicts(registration: Registration, verdicts: Any, count: int, what: str, expected: str) -> None:
     if not isinstance(verdicts, list) or len(verdicts) != count:
-        raise ContractError(f"{registration}: score must return a list of {count} verdicts for {what}")
+        raise ContractError(f"{registration}: must return a list of {count} verdicts for {what}")
     for verdict in verdicts:
         if not isinstance(verdict, Verdict):
-            raise ContractError(f"{registration}: score must return verdicts, got {verdict!r:.200} for {what}")
+            raise ContractError(f"{registration}: must return {expected}, got {shown(verdict)} for {what}")
         try:
             sent = from_json(json.loads(json.dumps(asdict(verdict))))
             same = sent == replace(verdict, detail=printable(verdict.detail))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import Any
 
 import ray
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
 
-from stagerl_plugins.training.sampling import PROBLEM_FIELD, SAMPLING_FIELD, request_seed
+from stagerl_plugins.training.node_judge import Judges
+from stagerl_plugins.training.reward_manager import StagedRewardManager
+from stagerl_plugins.training.sampling import ROLLOUT_FIELD, SAMPLING_FIELD, request_seed
 
 
 class StagedAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):
@@ -18,12 +21,22 @@ class StagedAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):
         sampling = kwargs.pop(SAMPLING_FIELD, None)
         if sampling is None:  # a validation prompt
             run_seed, problem, changes = self.config.stagerl.seed, validation_problem(kwargs), {}
+            n, budget = self.config.actor_rollout_ref.rollout.val_kwargs.n, self.config.data.max_response_length
+            kwargs[ROLLOUT_FIELD] = {"problem": "", "group_size": n, "budget": budget}
         else:
             run_seed, problem, changes = sampling["seed"], sampling["problem"], sampling["changes"]
-            kwargs[PROBLEM_FIELD] = problem
+            kwargs[ROLLOUT_FIELD] = {"problem": problem, "group_size": sampling["n"], "budget": changes["max_tokens"]}
         step = -trajectory["step"] if trajectory["validate"] else trajectory["step"]
         seed = request_seed(run_seed, step, problem, kwargs["session_id"])
-        return await super()._run_agent_loop({**sampling_params, **changes, "seed": seed}, trajectory, **kwargs)
+        try:
+            return await super()._run_agent_loop({**sampling_params, **changes, "seed": seed}, trajectory, **kwargs)
+        except BaseException:
+            self._judges.abandon(str(kwargs["uid"]))  # its siblings need not wait for it
+            raise
+
+    @cached_property
+    def _judges(self) -> Judges:
+        return StagedRewardManager.judges_of(self.config)
 
 
 def validation_problem(fields: dict[str, Any]) -> str:

@@ -36,8 +36,14 @@ def _load() -> None:
 
         hydra_plugin.install()
 
+    def check_rewards(module: object) -> None:
+        from stagerl_plugins.training import verl_rewards
+
+        verl_rewards.install(module)
+
     wrapt.register_post_import_hook(register_trainer, "verl.trainer.ppo.v1.trainer_sync")
     wrapt.register_post_import_hook(register_search_path, "hydra")
+    wrapt.register_post_import_hook(check_rewards, "verl.utils.config")
 
 
 try:

@@ -16,6 +16,7 @@ from stagerl_plugins.curriculum.curriculum import Curriculum
 from stagerl_plugins.problems import Problems
 from stagerl_plugins.training import verdict_fields
 from stagerl_plugins.training.book import Entry, StepBook
+from stagerl_plugins.training.truncation import was_cut
 from stagerl_plugins.types import Group, Rollout, Verdict
 
 logger = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ class GatedReplayBuffer(ReplayBuffer):
         return Rollout(
             verdict=verdict_fields.unpack(fields.get("reward_extra_info", {})),
             tokens=tokens,
-            truncated=tokens >= entry.response_budget and end not in self.trainer.end_tokens,
+            truncated=was_cut(tokens, end, entry.response_budget, self.trainer.end_tokens),
             weights_step=-1 if weights_step is None else int(weights_step),
         )
 

@@ -1,12 +1,12 @@
-"""What travels with a prompt to the engine, and the seeds of single requests."""
+"""What travels with a prompt to the engine and with a rollout to its reward, and the seeds of single requests."""
 
 from __future__ import annotations
 
 import hashlib
 
 MAX_SEED = 2**31
-SAMPLING_FIELD = "stagerl_sampling"  # a prompt's field: run seed, problem id, and what its stage changes
-PROBLEM_FIELD = "stagerl_problem"  # a trajectory's field: the problem id, for its reward
+SAMPLING_FIELD = "stagerl_sampling"  # a prompt's: run seed, problem id, number of rollouts, and what its stage changes
+ROLLOUT_FIELD = "stagerl_rollout"  # a trajectory's, for its reward: problem id, group size and response budget
 
 
 def request_seed(run_seed: int, step: int, problem: str, rollout: int) -> int:

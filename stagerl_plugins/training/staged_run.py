@@ -29,6 +29,7 @@ from stagerl_plugins.training.not_judged import NotJudgedBound
 from stagerl_plugins.training.refused import least_judged
 from stagerl_plugins.training.replay import GatedReplayBuffer
 from stagerl_plugins.training.stage_settings import Settings, VerlDefaults
+from stagerl_plugins.training.truncation import end_tokens
 from stagerl_plugins.training.verl_config import adopt
 from stagerl_plugins.training.worker import StagedWorker
 from stagerl_plugins.types import Move, RunInfo, Transition
@@ -87,8 +88,7 @@ class StagedRun(PPOTrainerSync):
         self.total_training_steps: int = self.settings.most_steps + 1
         self.problems = Problems.from_table(self.train_dataset.dataframe.with_format("arrow")[:])
         self.curriculum = Curriculum(self.settings, self.problems, self.plugins, least_judged(self.config))
-        ends = [self.tokenizer.eos_token_id, self.tokenizer.pad_token_id]
-        self.end_tokens = {token for token in ends if token is not None}
+        self.end_tokens = end_tokens(self.tokenizer)
 
     def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()

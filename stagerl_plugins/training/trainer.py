@@ -121,7 +121,8 @@ class StagedTrainer(StagedRun):
             fields["__rollout_n__"].append(n)
             problem = self.problems.ids[request.index]
             changes = self.stage_settings.sampling(budget)
-            fields[SAMPLING_FIELD].append({"seed": self.settings.seed, "problem": problem, "changes": changes})
+            sampling = {"seed": self.settings.seed, "problem": problem, "n": n, "changes": changes}
+            fields[SAMPLING_FIELD].append(sampling)
         rows = collate_fn([self.train_dataset[int(self.problems.rows[request.index])] for request in requests])
         for name, values in fields.items():
             rows[name] = np.empty(len(values), dtype=object)

@@ -1,6 +1,7 @@
-"""How a verdict travels through verl: one string in `reward_extra_info`, the same for every reward and data source.
+"""How a verdict travels through verl: in `reward_extra_info`, under the same keys for every reward and data source.
 
-verl breaks where the keys of two rewards differ, and bootstraps every numeric extra in validation: a string is safe.
+verl breaks where the keys of two rewards differ, and bootstraps every number in a validation. To our own trainer a
+verdict travels as one string; verl's own trainers get two numbers.
 """
 
 from __future__ import annotations
@@ -20,10 +21,24 @@ def validation_set(row: Mapping[str, Any]) -> str:
     return str((row.get("extra_info") or {}).get("set") or row.get("data_source"))
 
 
-def pack(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, str]:
+def pack(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, Any]:
     """The extra fields of one judged response to the problem in this row."""
     fields = [verdict.outcome.value, verdict.score, verdict.detail, dict(verdict.parts)]
     return {VERDICT: json.dumps(fields), SET: validation_set(row)}
+
+
+def pack_for_verl(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The extra fields of one judged response for verl's own trainers, which make metrics of the numbers.
+
+    `acc` is what verl puts first in a validation's log. No name of theirs may be a column's of the problem files.
+    """
+    return {
+        "acc": float(verdict.outcome is Outcome.CORRECT),
+        "not_judged": float(not verdict.judged),
+        "verdict": verdict.outcome.value,
+        "verdict_detail": verdict.detail,
+        "verdict_parts": json.dumps(dict(verdict.parts)),
+    }
 
 
 def unpack(extra: Mapping[str, Any]) -> Verdict:

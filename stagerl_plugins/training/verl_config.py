@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -29,11 +29,10 @@ from stagerl_plugins.training.refused import (
 )
 from stagerl_plugins.training.verdict_fields import validation_set
 from stagerl_plugins.training.verl_defaults import check_kinds, verl_defaults
+from stagerl_plugins.training.verl_rewards import REWARD_MODULE, reward_function, with_text_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-REWARD_MODULE = "pkg://stagerl_plugins.training.reward_manager"
 
 
 def read(config: DictConfig) -> tuple[Config, Plugins]:
@@ -50,22 +49,14 @@ def read(config: DictConfig) -> tuple[Config, Plugins]:
         raise UserError(f"stagerl: expected a mapping of keys, got {raw!r}")
     if raw.get("verl"):
         raise UserError("stagerl.verl: here verl's keys stand beside `stagerl`, not below it")
-    raw = _with_text_keys(raw)
+    raw = with_text_keys(raw)
     plugins = load_plugins(on_plugin_error(raw), print)
-    reward_function = _reward_function(config)
-    if reward_function and "rewards" not in raw:
-        raw["rewards"] = reward_function
+    if "rewards" not in raw and (function := reward_function(config)):
+        raw["rewards"] = function
     try:
         return parse(raw, plugins), plugins
     except UserError as error:
         raise UserError(f"stagerl.{error}") from None
-
-
-def _with_text_keys(value: Any) -> Any:
-    """The same with all keys as text: Hydra takes a level or data source `1` for a number."""
-    if isinstance(value, dict):
-        return {str(key): _with_text_keys(item) for key, item in value.items()}
-    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def build_curriculum(config: DictConfig, settings: Config, plugins: Plugins) -> Curriculum:
@@ -215,11 +206,3 @@ def needs_kl_loss(config: DictConfig, settings: Config) -> bool:
     """Whether a stage wants a KL term that verl's own settings do not provide."""
     wanted = any(stage.kl_coeff for stage in settings.stages.values())
     return wanted and not config.algorithm.use_kl_in_reward
-
-
-def _reward_function(config: DictConfig) -> dict[str, Any] | None:
-    """verl's `reward.custom_reward_function` as a reward of ours."""
-    function = config.reward.custom_reward_function
-    if not function.path:
-        return None
-    return {"default": {"verl_function": {"path": function.path, "name": function.name}}}

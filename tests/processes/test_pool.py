@@ -20,7 +20,7 @@ from stagerl_plugins import Outcome, Response, Verdict
 from stagerl_plugins.config import Judging
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.rewards.judge import Judge
-from stagerl_plugins.rewards.worker import RESPONSES
+from stagerl_plugins.rewards.worker import CALLS
 
 REWARDS = {"default": {"misbehaving": {"how": "as_told"}}}
 
@@ -58,7 +58,7 @@ def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> No
 def test_a_process_is_replaced_after_a_bound_of_work(plugins: Plugins) -> None:
     spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 60.0}}
     with Judge({"default": spec}, plugins, Judging(processes=1, seconds=60)) as judge:
-        details = [verdict.detail for verdict in ask(judge, *["process_id"] * (RESPONSES + 1))]
+        details = [verdict.detail for verdict in ask(judge, *["process_id"] * (CALLS + 1))]
     assert set(details[:-1]) == {details[0]}
     assert details[-1] != details[0]
 

@@ -1,4 +1,4 @@
-"""Rollouts that could not be judged are in no loss, no statistics and no difficulty; the run goes on."""
+"""Rollouts that could not be judged are in no loss, no statistics and no difficulty; a run bears only so many."""
 
 from __future__ import annotations
 
@@ -22,12 +22,26 @@ def run(tmp_path_factory, files) -> Run:
         rewards={"default": "half_judged"},
         difficulty={"running_pass_rate": {}},
         guards={"plateau": {"signal": "validation"}},
-        stages={"only": {"max_steps": 2}},
-        verl={"trainer.test_freq": 1},
+        judging={"most_not_judged": 0.2, "not_judged_steps": 3},
+        stages={"only": {"max_steps": 9}},
+        verl={"trainer.test_freq": 1, "trainer.save_freq": 2},
     )
-    run = train(folder, config, plugins=True)
-    assert run.code == 0, run.stderr + run.log[-3000:]
-    return run
+    return train(folder, config, plugins=True)
+
+
+def test_a_run_whose_verdicts_fail_for_too_long_ends_with_the_share_and_the_reason(run):
+    assert run.code == 1, run.stderr + run.log[-3000:]
+    assert [entry["step"] for entry in run.metrics] == [1, 2]  # two such steps are borne
+    (line,) = {line for line in run.stderr.splitlines() if "of the rollouts of step 3 could not be judged" in line}
+    assert "more than 20% (judging.most_not_judged) in each of 3 steps; most often: reward 'half_judged'" in line
+    assert "the last whole checkpoint is of step 2" in run.stderr
+
+
+def test_verdicts_are_made_while_other_responses_are_being_generated(run):
+    generated, verdicts = run.seen("generated"), run.seen("verdict")
+    step_1 = len(run.observations(1))
+    assert step_1 == 64
+    assert sum(verdict["time"] < generated[step_1 - 1]["time"] for verdict in verdicts[:step_1]) > step_1 / 4
 
 
 def by_problem(rows: list[dict]) -> dict[str, list[dict]]:

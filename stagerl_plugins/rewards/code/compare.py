@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+import re
 from typing import Any
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def same_output(printed: str, expected: str, tolerance: float, unordered: bool = False) -> bool:
@@ -22,26 +24,50 @@ def same_output(printed: str, expected: str, tolerance: float, unordered: bool =
     if len(ours) != len(theirs):
         return False
     if unordered:
-        return Counter(ours) == Counter(theirs)
+        ours, theirs = sorted(ours), sorted(theirs)
     return all(one == other or _same_words(one, other, tolerance) for one, other in zip(ours, theirs, strict=True))
 
 
-def same_value(value: Any, expected: Any, tolerance: float) -> bool:
-    """Whether a returned value is the expected one, as JSON can tell: a tuple is a list, and a key is text."""
+def same_value(value: Any, expected: Any, tolerance: float, unordered: bool = False) -> bool:
+    """Whether a returned value is the expected one, as JSON can tell: a tuple is a list, and a key is text.
+
+    Args:
+        value: What the function returned.
+        expected: What the test says.
+        tolerance: By how much a float may differ, absolutely, or relative to what is expected if that is a float too.
+        unordered: Whether the items of a list may come in any order.
+    """
     if isinstance(value, float) or isinstance(expected, float):
-        return _is_number(value) and _is_number(expected) and _close(float(value), float(expected), tolerance)
+        return _is_number(value) and _is_number(expected) and _close(value, expected, tolerance)
+    if unordered and isinstance(value, list | tuple) and isinstance(expected, list):
+        return len(value) == len(expected) and _same_items(list(value), expected, tolerance)
     if isinstance(value, list | tuple) and isinstance(expected, list | tuple):
         return len(value) == len(expected) and all(
             same_value(one, other, tolerance) for one, other in zip(value, expected, strict=True)
         )
     if isinstance(value, dict) and isinstance(expected, dict):
-        ours, theirs = ({str(key): item for key, item in one.items()} for one in (value, expected))
+        ours, theirs = ({_key(key): item for key, item in one.items()} for one in (value, expected))
         return ours.keys() == theirs.keys() and all(same_value(ours[k], theirs[k], tolerance) for k in ours)
     return type(value) is type(expected) and bool(value == expected)
 
 
+def _same_items(values: list[Any], expected: list[Any], tolerance: float) -> bool:
+    """Whether each expected item is there, and nothing else. Sorted as text first, so that most are found at once."""
+    left = sorted(values, key=repr)
+    for other in sorted(expected, key=repr):
+        place = next((place for place, one in enumerate(left) if same_value(one, other, tolerance)), None)
+        if place is None:
+            return False
+        del left[place]
+    return True
+
+
+def _key(key: Any) -> str:
+    return hex(key) if isinstance(key, int) and not isinstance(key, bool) and abs(key) >= 2**64 else str(key)
+
+
 def _lines(text: str) -> list[str]:
-    lines = [line.rstrip() for line in text.splitlines()]
+    lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     return lines
@@ -58,14 +84,17 @@ def _same_number(one: str, other: str, tolerance: float) -> bool:
     """Whether both are numbers, the expected one with a decimal point or an exponent, and close."""
     if not any(mark in other for mark in ".eE") or len(one) > 400 or len(other) > 400:
         return False
-    try:
-        return _close(float(one), float(other), tolerance)
-    except ValueError:
+    if not _NUMBER.fullmatch(one) or not _NUMBER.fullmatch(other):
         return False
+    return _close(float(one), float(other), tolerance)
 
 
 def _close(value: float, expected: float, tolerance: float) -> bool:
-    return math.isclose(value, expected, rel_tol=tolerance, abs_tol=tolerance)
+    relative = tolerance if isinstance(expected, float) else 0.0  # of a large whole number no digit may be wrong
+    try:
+        return math.isclose(value, expected, rel_tol=relative, abs_tol=tolerance)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _is_number(value: Any) -> bool:

@@ -24,12 +24,12 @@ from typing import *
 
 def call_program(source: str, name: str) -> str:
     """A program that calls a function of `source` with what comes in as standard input."""
-    return _with_main("function", PRELUDE + source, name)
+    return _with_main("function", PRELUDE, source, name)
 
 
 def asserts_program(setup: str, tests: str, name: str) -> str:
     """A program that runs asserts with the results that come in as standard input."""
-    return _with_main("asserts", PRELUDE + setup, tests, name)
+    return _with_main("asserts", PRELUDE, setup, tests, name)
 
 
 def _with_main(name: str, *arguments: str) -> str:

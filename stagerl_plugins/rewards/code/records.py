@@ -22,7 +22,8 @@ class ProblemTests:
         function: The function to call; None for programs that read standard input.
         asserts: Source of tests as asserts; then there are no inputs.
         setup: Code that the asserts need.
-        unordered: Whether lines of output may come in any order.
+        unordered: Whether lines of output, or items of a returned list, may come in any order.
+        wrapped: Whether each output may be a list of the value that is to be returned, as in APPS at times.
     """
 
     inputs: tuple[Any, ...] = ()
@@ -31,6 +32,7 @@ class ProblemTests:
     asserts: str | None = None
     setup: str = ""
     unordered: bool = False
+    wrapped: bool = False
 
 
 def read_tests(ground_truth: Any) -> ProblemTests:
@@ -81,7 +83,9 @@ def _of_apps(record: Mapping[str, Any]) -> ProblemTests:
         inputs, outputs = [_as_text(one) for one in inputs], [_as_text(one) for one in outputs]
     else:
         inputs = [_arguments(one) for one in inputs]
-    return ProblemTests(tuple(inputs), tuple(outputs), function, unordered=bool(record.get("unordered", False)))
+    wrapped = function is not None and all(isinstance(one, list) and len(one) == 1 for one in outputs)
+    unordered = bool(record.get("unordered", False))
+    return ProblemTests(tuple(inputs), tuple(outputs), function, unordered=unordered, wrapped=wrapped)
 
 
 def _as_text(value: Any) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from stagerl_plugins.sandboxes.e2b.service import LostError
+from stagerl_plugins.sandboxes.worker import LostError
 from stagerl_plugins.types import Ended, Execution, Limits
 
 _STDERR_BYTES = 16_384

@@ -15,12 +15,13 @@ from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.sandboxes.e2b import guardian
 from stagerl_plugins.sandboxes.e2b.key import read_key
+from stagerl_plugins.sandboxes.e2b.message import Job
 from stagerl_plugins.sandboxes.e2b.owner import Owner
 from stagerl_plugins.sandboxes.e2b.pool import Pool, Sizes
 from stagerl_plugins.sandboxes.e2b.service import Service
 from stagerl_plugins.sandboxes.e2b.turns import Turns
-from stagerl_plugins.sandboxes.e2b.worker import Worker
 from stagerl_plugins.sandboxes.memory import Memory
+from stagerl_plugins.sandboxes.worker import Worker
 from stagerl_plugins.types import Execution, Limits
 
 stagerl_contract = 1
@@ -51,7 +52,9 @@ class E2BSandbox(Sandbox):
         turns = Turns(key, options.sandboxes, options.creations_per_second)
         sizes = Sizes(options.sandboxes, options.runs_per_sandbox, options.lifetime, options.patience)
         guard = partial(guardian.start, key, options.template, owner.of_pool)
-        self._worker = Worker(Pool(service, owner, turns, sizes), guard)
+        self._pool = Pool(service, owner, turns, sizes, guard)
+        self._worker = Worker("sandbox-e2b", self._pool.close)
+        self._worker.begin_with(self._pool.end_left_over())
         self._memory = Memory(options.remember_mb << 20)
         self._stop = weakref.finalize(self, self._worker.stop)  # also when the interpreter ends
 
@@ -62,8 +65,12 @@ class E2BSandbox(Sandbox):
             waiting.append(asyncio.wrap_future(future))
             if is_new:
                 new[stdin] = future
+
+        async def run() -> list[Execution]:
+            return await self._pool.run(Job.of(program, list(new), limits))
+
         if new:
-            self._worker.submit(program, new, limits)
+            self._worker.submit(run, new.values())
         return list(await asyncio.gather(*waiting))
 
     async def close(self) -> None:

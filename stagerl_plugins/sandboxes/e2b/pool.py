@@ -8,7 +8,7 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 from stagerl_plugins.sandboxes.e2b import cleaning
 from stagerl_plugins.sandboxes.e2b.message import Job
 from stagerl_plugins.sandboxes.e2b.owner import Owner, is_left_over
-from stagerl_plugins.sandboxes.e2b.service import BusyError, LostError, RefusedError, Service
+from stagerl_plugins.sandboxes.e2b.service import BusyError, RefusedError, Service
 from stagerl_plugins.sandboxes.e2b.turns import Turns
+from stagerl_plugins.sandboxes.worker import LostError
 from stagerl_plugins.types import Execution
 
 _ATTEMPTS = 6  # sandboxes that a job is tried in
@@ -63,10 +64,16 @@ class Pool:
         owner: Whose they are.
         turns: The limits that all processes of this machine keep.
         sizes: How many there are, and for how long.
+        guard: Called before the first job: has the sandboxes ended if this process dies. What it returns is called when
+            there are none left.
     """
 
-    def __init__(self, service: Service, owner: Owner, turns: Turns, sizes: Sizes) -> None:
+    def __init__(
+        self, service: Service, owner: Owner, turns: Turns, sizes: Sizes, guard: Callable[[], Callable[[], None]]
+    ) -> None:
         self._service, self._owner, self._turns, self._sizes = service, owner, turns, sizes
+        self._guard = guard
+        self._relieve: Callable[[], None] | None = None
         self._free = asyncio.Semaphore(sizes.sandboxes)
         self._idle: list[_Box] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -95,6 +102,8 @@ class Pool:
         Raises:
             LostError: It was lost again and again, or there is no sandbox to be had.
         """
+        if self._relieve is None:
+            self._relieve = self._guard()
         reason = LostError("")
         async with self._free:
             for _ in range(_ATTEMPTS):
@@ -218,3 +227,5 @@ class Pool:
         if self._refused is None:
             with suppress(RefusedError, BusyError):  # a creation whose answer was cut
                 await cleaning.kill_all(self._service, self._owner.of_pool)
+        if self._relieve is not None:
+            self._relieve()

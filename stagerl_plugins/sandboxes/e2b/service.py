@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from stagerl_plugins.errors import UserError
+from stagerl_plugins.sandboxes.worker import LostError
 
 _REQUEST_SECONDS = 30.0
 _NEVER_ACCEPTED = (400, 401, 403, 404, 422)  # asked again, the service would answer the same
@@ -20,10 +21,6 @@ class RefusedError(UserError):
 
 class BusyError(Exception):
     """The service does not do it now: busy, at a limit, or out of reach."""
-
-
-class LostError(Exception):
-    """A sandbox is gone, or does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ All tiers add Landlock, a filter of system calls and resource limits. All share 
 
 from __future__ import annotations
 
-import math
 import os
 import resource
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from . import kernel, landlock, root, seccomp
+from . import disk, kernel, landlock, root, seccomp
 
 NOBODY = 65534
 _NEW_OF_ZYGOTE = (
@@ -24,7 +24,7 @@ _NEW_OF_ZYGOTE = (
     | kernel.CLONE_NEWUTS
 )  # fmt: skip
 _NEW_OF_PROGRAM = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
-_LONGEST_PATH = 1024
+_THREADS = 33  # of a program that may start no processes
 _FILE_MB = 64  # of one file in tiers B and C, where the sum of all is looked at from time to time
 
 
@@ -65,23 +65,31 @@ class Box:
                 _become(uid)
             elif os.getuid() == 0:
                 raise PermissionError(1, "programs would be root")
+        if not self.is_a:
+            signal.signal(signal.SIGTERM, self._leave)  # comes when who started us dies
+            kernel.die_with_parent(signal.SIGTERM)
         readable = [*root.SYSTEM, *folders, "/dev/zero", "/dev/urandom"]
         self._rules = landlock.ruleset(readable, [root.WRITABLE if self.is_a else work, "/dev/null"])
         # without namespaces, Landlock keeps signals inside from its version 6 on
         self._signals = self.is_a or kernel.landlock_version() >= 6
         self._own_memory = _virtual_memory()
-        self._filters = {many: seccomp.filter_for(many, self._signals) for many in (False, True)}
+        self._filters = {
+            many: seccomp.filter_for(many, self._signals, sessions=self.is_a, modes=tier != "C")
+            for many in (False, True)
+        }
 
     def confine(self, bounds: Bounds) -> None:
         """Confine this process, a forked program, for ever."""
         kernel.die_with_parent(signal.SIGKILL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if self.is_a:
             size = f"size={max(1, bounds.disk_mb)}m,nr_inodes=2k,mode=777"
             flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
             kernel.mount("tmpfs", self.work, "tmpfs", flags, size)
         else:
             os.setpgid(0, 0)
-        _limit(bounds, self._own_memory)
+        others = {"A": 2, "B": 1}.get(self.tier) or _other_tasks(bounds.processes > 1)
+        _limit(bounds, self._own_memory, others)
         if self.is_a:
             kernel.drop_capabilities()
         kernel.forbid_new_privileges()
@@ -91,11 +99,35 @@ class Box:
     def clean(self) -> None:
         """Empty the folder that programs may write to; in tier A it has ended with the program."""
         if not self.is_a:
-            _empty(self.work)
+            disk.empty(self.work)
 
     def used_mb(self) -> float:
-        """Megabytes in that folder, each file counted with a page at least; 0 in tier A, where it has its own bound."""
-        return 0.0 if self.is_a else _blocks(self.work) / 2**20
+        """Megabytes of files that a program has made; 0 in tier A, where they have their own bound."""
+        return 0.0 if self.is_a else disk.used(self.work) / 2**20
+
+    def leave(self) -> None:
+        """Leave nothing behind: no process, no folder. In tier A all ends with us."""
+        if not self.is_a:
+            end_all_below()
+            with suppress(OSError):
+                disk.empty(self.work)
+                os.rmdir(self.work)
+
+    def _leave(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.leave()
+        os._exit(0)
+
+
+def end_all_below() -> None:
+    """Kill and reap every descendant. Each child leads a group that what it starts cannot leave, but in tier A."""
+    while children := disk.children_of(os.getpid()):
+        for child in children:
+            for kill in (os.killpg, os.kill):
+                with suppress(ProcessLookupError):
+                    kill(child, signal.SIGKILL)
+        for child in children:
+            os.waitpid(child, 0)
 
 
 def _enter_namespaces(uid: int, folders: list[str]) -> None:
@@ -141,57 +173,30 @@ def _virtual_memory() -> int:
         return int(file.read().split()[0]) * resource.getpagesize()
 
 
-def _limit(bounds: Bounds, own_memory: int) -> None:
+def _other_tasks(exact: bool) -> int:
+    """Processes and threads that this user has besides this one, or else of the whole machine, which is no fewer."""
+    if not exact:
+        with open("/proc/loadavg") as file:
+            return int(file.read().split()[3].partition("/")[2])
+    number = -1
+    for path in [entry.path for entry in os.scandir("/proc") if entry.name.isdigit()]:
+        with suppress(OSError):
+            number += len(os.listdir(f"{path}/task")) if os.stat(path).st_uid == os.getuid() else 0
+    return number
+
+
+def _limit(bounds: Bounds, own_memory: int, others: int) -> None:
+    """Set limits for ever; a program begins with some memory, and its user has other tasks besides it."""
+    tasks = bounds.processes if bounds.processes > 1 else _THREADS
     memory, file = own_memory + (bounds.memory_mb << 20), max(1, min(bounds.disk_mb, _FILE_MB)) << 20
     for kind, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, file),
         (resource.RLIMIT_CPU, int(bounds.seconds) + 2),
         (resource.RLIMIT_NOFILE, 128),
-        (resource.RLIMIT_NPROC, 32 + bounds.processes),
+        (resource.RLIMIT_NPROC, others + tasks),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
         resource.setrlimit(kind, (value, value))
-
-
-def _blocks(folder: str) -> float:
-    """Bytes on the disk of all below a folder; infinite where it is nested deeper than anything needs."""
-    total, waiting = 0.0, [folder]
-    while waiting:
-        try:
-            entries = list(os.scandir(waiting.pop()))
-            total += sum(max(4096, entry.stat(follow_symlinks=False).st_blocks * 512) for entry in entries)
-        except OSError:  # the program is at work there
-            continue
-        waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        if waiting and len(waiting[-1]) > _LONGEST_PATH:
-            return math.inf
-    return total
-
-
-def _empty(folder: str) -> None:
-    """Remove all that a program left in a folder, whatever its permissions, however deeply it is nested.
-
-    A folder inside one is moved to the top before it is looked into: so no path gets long.
-    """
-    os.chmod(folder, 0o700)
-    number = 0
-    while names := os.listdir(folder):
-        for name in names:
-            path = os.path.join(folder, name)
-            if os.path.islink(path) or not os.path.isdir(path):
-                os.unlink(path)
-                continue
-            os.chmod(path, 0o700)
-            for inner in os.listdir(path):
-                one = os.path.join(path, inner)
-                if os.path.islink(one) or not os.path.isdir(one):
-                    os.unlink(one)
-                    continue
-                os.chmod(one, 0o700)
-                while os.path.lexists(target := os.path.join(folder, f"moved{number}")):
-                    number += 1
-                os.rename(one, target)
-            os.rmdir(path)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from . import kernel, program
-from .box import Bounds, Box
+from .box import Bounds, Box, end_all_below
 
 EXITED, TIMED_OUT, OVER_LIMIT, LOST = "exited", "timed_out", "over_limit", "lost"
 _PATIENCE = 10.0  # times the limit that a program may wait for a processor before the machine is called too busy
@@ -93,6 +93,7 @@ class _Watch:
         self._box, self._pid, self._bounds = box, pid, bounds
         self._began = time.monotonic()
         self._deadline = self._began + bounds.seconds
+        self._next_look = self._began + _LOOK_AT_DISK
         self._ended = os.pidfd_open(pid)
 
     def __enter__(self) -> _Watch:
@@ -161,9 +162,11 @@ class _Watch:
         return bool(part)
 
     def _check_bounds(self) -> None:
-        if self._box.used_mb() > self._bounds.disk_mb:
-            self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.disk_mb} MB of files"
         now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_AT_DISK
+            if self._box.used_mb() > self._bounds.disk_mb:
+                self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.disk_mb} MB of files"
         if now < self._deadline:
             return
         waited = _waited_for_processor(self._pid)
@@ -181,30 +184,21 @@ class _Watch:
         if self._box.is_a:  # its namespace of processes ends with it
             os.kill(self._pid, signal.SIGKILL)
         else:
-            _kill_group(self._pid)
-        self.exit_code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+            with suppress(ProcessLookupError):  # a program and what it starts cannot leave its group
+                os.killpg(self._pid, signal.SIGKILL)
+        _, status, used = os.wait4(self._pid, 0)
+        self.exit_code = os.waitstatus_to_exitcode(status)
         if not self._box.is_a:
-            _kill_group(self._pid)
-            _reap_all()
+            end_all_below()
+        if self.how == EXITED and self.exit_code == -signal.SIGKILL:
+            self._tell_who_killed(used.ru_utime + used.ru_stime)
 
-
-def _kill_group(pid: int) -> None:
-    """A program cannot leave its process group: the filter knows no such call, unless it may start processes."""
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def _reap_all() -> None:
-    """Kill and reap whatever descendant is left, also one that left the group."""
-    while True:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            children = [int(word) for word in file.read().split()]
-        if not children:
-            return
-        for child in children:
-            os.kill(child, signal.SIGKILL)
-        for child in children:
-            os.waitpid(child, 0)
+    def _tell_who_killed(self, cpu: float) -> None:
+        """The kernel, for its processor time; else somebody outside, as a program cannot kill itself."""
+        if cpu >= self._bounds.seconds:
+            self.how, self.detail = TIMED_OUT, f"more than {self._bounds.seconds:g} s of processor time"
+        elif self._box.is_a or self._bounds.processes == 1:
+            self.how, self.detail = LOST, "it was killed from outside"
 
 
 def _write_some(descriptor: int, data: bytes, written: int) -> tuple[int, bool]:

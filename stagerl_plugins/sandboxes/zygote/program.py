@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import io
 import os
 import random
 import signal
@@ -12,7 +11,7 @@ import sys
 import threading
 import traceback
 from types import ModuleType
-from typing import NoReturn, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
 
 def run(text: str, folder: str) -> NoReturn:
@@ -73,13 +72,19 @@ def _end(status: int, main: ModuleType) -> int:
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+        status = _flush(status, "stdout", "stderr")  # of a kind of its own, perhaps, which needs its names
         main.__dict__.clear()  # files that it left open are closed
     except BaseException:  # noqa: BLE001
         status = status or 1
-    streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
-    for stream in [stream for stream in streams if isinstance(stream, io.TextIOBase)]:
+    return _flush(status, "__stdout__", "__stderr__")
+
+
+def _flush(status: int, *names: str) -> int:
+    for name in names:
+        stream: Any = getattr(sys, name, None)
         try:
-            stream.flush()
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
         except BaseException:  # noqa: BLE001
             status = status or 120
     return status

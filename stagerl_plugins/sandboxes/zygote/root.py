@@ -9,6 +9,7 @@ from . import kernel
 
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+STREAMS = ("stdin", "stdout", "stderr")
 WRITABLE = "/box"
 WORK = (
     f"{WRITABLE}/tmp"  # where each program gets a file system; Landlock's rules look at what lies above a mount point
@@ -35,6 +36,8 @@ def build(folders: Iterable[str], host_processes: bool) -> None:
             os.symlink(os.readlink(path), base + path)
         else:
             _bind(f"/proc/self/fd/{descriptor}", base + path, os.path.isdir(path))
+    for number, name in enumerate(STREAMS):
+        os.symlink(f"/proc/self/fd/{number}", f"{base}/dev/{name}")
     os.mkdir(f"{base}/proc")
     os.makedirs(base + WORK)
     os.symlink(WORK, f"{base}/tmp")

@@ -12,33 +12,37 @@ _ALLOWED = {
     "open": 2, "stat": 4, "lstat": 6, "poll": 7, "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15,
     "pread64": 17, "pwrite64": 18, "readv": 19, "writev": 20, "access": 21, "pipe": 22, "select": 23,
     "sched_yield": 24, "mremap": 25, "msync": 26, "mincore": 27, "dup": 32, "dup2": 33, "pause": 34, "nanosleep": 35,
-    "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "sendto": 44, "recvfrom": 45, "sendmsg": 46,
+    "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "sendto": 44, "recvfrom": 45,
     "recvmsg": 47, "shutdown": 48, "getsockname": 51, "getpeername": 52, "setsockopt": 54, "getsockopt": 55,
     "exit": 60, "wait4": 61, "uname": 63, "flock": 73, "fsync": 74, "fdatasync": 75, "truncate": 76,
     "ftruncate": 77, "getdents": 78, "getcwd": 79, "chdir": 80, "fchdir": 81, "rename": 82, "mkdir": 83, "rmdir": 84,
-    "creat": 85, "link": 86, "unlink": 87, "symlink": 88, "readlink": 89, "chmod": 90, "fchmod": 91, "umask": 95,
+    "creat": 85, "link": 86, "unlink": 87, "symlink": 88, "readlink": 89, "umask": 95,
     "gettimeofday": 96, "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104,
     "geteuid": 107, "getegid": 108, "getppid": 110, "getpgrp": 111, "getgroups": 115, "getresuid": 118,
     "getresgid": 120, "getpgid": 121, "getsid": 124, "rt_sigpending": 127, "rt_sigtimedwait": 128,
     "rt_sigsuspend": 130, "sigaltstack": 131, "statfs": 137, "fstatfs": 138, "getpriority": 140,
     "sched_getparam": 143, "sched_getscheduler": 145, "sched_get_priority_max": 146, "sched_get_priority_min": 147,
-    "setrlimit": 160, "gettid": 186, "time": 201, "sched_getaffinity": 204, "set_tid_address": 218,
+    "gettid": 186, "time": 201, "sched_getaffinity": 204, "set_tid_address": 218,
     "restart_syscall": 219, "fadvise64": 221, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231,
     "epoll_wait": 232, "epoll_ctl": 233, "waitid": 247, "mkdirat": 258, "unlinkat": 263, "renameat": 264,
-    "linkat": 265, "symlinkat": 266, "readlinkat": 267, "fchmodat": 268, "faccessat": 269, "pselect6": 270,
-    "ppoll": 271, "set_robust_list": 273, "get_robust_list": 274, "utimensat": 280, "epoll_pwait": 281,
+    "linkat": 265, "symlinkat": 266, "readlinkat": 267, "faccessat": 269, "pselect6": 270,
+    "ppoll": 271, "set_robust_list": 273, "get_robust_list": 274, "epoll_pwait": 281,
     "eventfd2": 290, "epoll_create1": 291, "dup3": 292, "pipe2": 293, "preadv": 295, "pwritev": 296, "getcpu": 309,
     "renameat2": 316, "getrandom": 318, "membarrier": 324, "copy_file_range": 326, "statx": 332, "rseq": 334,
     "close_range": 436, "faccessat2": 439,
 }  # fmt: skip
-_PROCESSES = {"fork": 57, "vfork": 58, "execve": 59, "setpgid": 109, "setsid": 112, "execveat": 322, "arch_prctl": 158}
-_SIGNALS = {"kill": 62, "tkill": 200, "tgkill": 234}
-_CLONE, _CLONE3, _SOCKETPAIR, _IOCTL, _FCNTL, _PRCTL, _PRLIMIT = 56, 435, 53, 16, 72, 157, 302
+# no setpgid: the first process of a namespace that joins its child's group can never end (Linux 6.18)
+_PROCESSES = {"fork": 57, "vfork": 58, "execve": 59, "execveat": 322, "arch_prctl": 158}
+_SESSIONS = {"setsid": 112}
+_MODES = {"chmod": 90, "fchmod": 91, "fchmodat": 268, "utimensat": 280}  # Landlock knows nothing of these
+_SIGNALS = {"kill": (62, 1), "tkill": (200, 1), "tgkill": (234, 2)}  # and which argument the signal is
+_CLONE, _CLONE3, _SOCKETPAIR, _IOCTL, _FCNTL, _PRCTL, _PRLIMIT, _SETRLIMIT = 56, 435, 53, 16, 72, 157, 302, 160
+_RLIMIT_CPU, _SIGKILL = 0, 9
 _CLONE_THREAD, _CLONE_NEW_ANYTHING = 0x10000, 0x7E02_0080
 _AF_UNIX = 1
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
-# duplicates, flags, locks, sizes of pipes; none that has the kernel send signals (F_SETOWN)
-_FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032)
+# duplicates, flags, locks; none that has the kernel send signals (F_SETOWN) or keep more (F_SETPIPE_SZ)
+_FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
 _NAME_OF_THREAD = (15, 16)  # PR_SET_NAME, PR_GET_NAME
 
 _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
@@ -47,17 +51,24 @@ _X86_64 = 0xC000_003E
 _KILL, _ALLOW, _REFUSE = 0x8000_0000, 0x7FFF_0000, 0x0005_0000
 
 
-def filter_for(processes: bool, signals: bool) -> bytes:
+def filter_for(processes: bool, signals: bool, sessions: bool, modes: bool) -> bytes:
     """A BPF program for seccomp. What it does not allow fails with EPERM, as if it were forbidden by permissions.
+
+    A program that may start no others cannot kill itself, nor lower its limit of processor time: so one that was
+    killed was killed by somebody else.
 
     Args:
         processes: Whether the program may start others. Threads it may start in any case.
         signals: Whether it may send signals; only where no process outside can be reached.
+        sessions: Whether those that it starts may leave its group; only where they end with it nevertheless.
+        modes: Whether it may change modes and times of files; only where it has no other files than its own.
     """
     code = [_step(_LOAD, _MACHINE), *_unless(_X86_64, [_step(_RETURN, _KILL)]), _step(_LOAD, _NUMBER)]
-    allowed = {**_ALLOWED, **(_PROCESSES if processes else {}), **(_SIGNALS if signals else {})}
-    for number in allowed.values():
+    wanted = ((True, _ALLOWED), (processes, _PROCESSES), (processes and sessions, _SESSIONS), (modes, _MODES))
+    for number in [number for yes, calls in wanted if yes for number in calls.values()]:
         code += _when(number, [_step(_RETURN, _ALLOW)])
+    for number, place in _SIGNALS.values() if signals else ():
+        code += _when(number, [_step(_RETURN, _ALLOW)] if processes else _but(place, _SIGKILL))
     # its flags lie in memory, out of a filter's reach; without it the C library takes `clone`
     code += _when(_CLONE3, [_step(_RETURN, _REFUSE | errno.ENOSYS)])
     code += _when(_CLONE, _clone(processes))
@@ -65,7 +76,8 @@ def filter_for(processes: bool, signals: bool) -> bytes:
     code += _when(_IOCTL, _argument(1, _IOCTLS, errno.ENOTTY))
     code += _when(_FCNTL, _argument(1, _FCNTLS, errno.EPERM))
     code += _when(_PRCTL, _argument(0, _NAME_OF_THREAD, errno.EPERM))
-    code += _when(_PRLIMIT, _argument(0, (0,), errno.EPERM))  # of this process
+    code += _when(_SETRLIMIT, _but(0, _RLIMIT_CPU))
+    code += _when(_PRLIMIT, _prlimit())
     return b"".join([*code, _step(_RETURN, _REFUSE | errno.EPERM)])
 
 
@@ -74,6 +86,18 @@ def _clone(processes: bool) -> list[bytes]:
     if processes:
         return [*no_namespace, _step(_RETURN, _ALLOW)]
     return [*no_namespace, _step(_JUMP_IF_ANY_BIT, _CLONE_THREAD, 1, 0), _refusal(errno.EPERM), _step(_RETURN, _ALLOW)]
+
+
+def _prlimit() -> list[bytes]:
+    """Limits of this process alone, which it may lower, but for that of processor time, which it may only read."""
+    none = [part for half in (0, 4) for part in (_step(_LOAD, 16 + 8 * 2 + half), *_unless(0, [_refusal(errno.EPERM)]))]
+    own = [_step(_LOAD, 16), *_unless(0, [_refusal(errno.EPERM)])]
+    return [*own, _step(_LOAD, 16 + 8), *_when(_RLIMIT_CPU, none), _step(_RETURN, _ALLOW)]
+
+
+def _but(place: int, value: int) -> list[bytes]:
+    """Allow all values of an argument but this one (the lower half counts)."""
+    return [_step(_LOAD, 16 + 8 * place), *_when(value, [_refusal(errno.EPERM)]), _step(_RETURN, _ALLOW)]
 
 
 def _argument(place: int, values: tuple[int, ...], otherwise: int) -> list[bytes]:

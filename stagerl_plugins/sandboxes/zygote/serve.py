@@ -51,6 +51,7 @@ def main(descriptor: int) -> None:
     _send(descriptor, {"ready": os.getpid()})
     while (job := _receive(descriptor)) is not None:
         _send(descriptor, _run(box, job))
+    box.leave()
 
 
 def _run(box: Box, job: dict[str, Any]) -> dict[str, Any]:

@@ -71,6 +71,7 @@ LAUGHS = "verl:\n  a: &a0 [x]\n" + "".join(f"  b{n}: &a{n} [{', '.join([f'*a{n -
     [
         ("stages: [", [], "two.yaml, line 1"),
         ("- a\n", [], "expected keys and values at the top, got list"),
+        ("# all is yet to come\n", [], "expected keys and values at the top, got nothing"),
         (STAGES + "sampler: unifrom\n", [], "no sampler is called 'unifrom': did you mean 'uniform'?"),
         (STAGES + "sampler: {uniform: {}, sequential: {}}\n", [], "expected the name of one sampler"),
         (STAGES + "gates: {zero_variance: {min_sdt: 1}}\n", [], "gates.zero_variance.min_sdt: unknown key"),

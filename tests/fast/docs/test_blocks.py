@@ -15,12 +15,15 @@ import click
 import pytest
 from click.testing import CliRunner
 from doc_pages import ROOT, Block, blocks_in, commands_of, write_titled
+from omegaconf import OmegaConf
 
 from stagerl_plugins.cli import main
 from stagerl_plugins.config import Config, parse
 from stagerl_plugins.config_files import override, read_yaml
 from stagerl_plugins.difficulty.rule_files import KEYS, parse_rules
 from stagerl_plugins.plugins import Plugins, load_plugins
+from stagerl_plugins.training import verl_rewards
+from stagerl_plugins.training.verl_defaults import verl_defaults
 
 LANGUAGES = {"python", "yaml", "console", "toml", "text"}
 CONF = ROOT / "stagerl_plugins" / "training" / "conf"
@@ -109,13 +112,17 @@ def check_overrides(words: list[str]) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     ours: dict[str, Any] = {}
+    verl = OmegaConf.create(verl_defaults())
     for found in OverridesParser.create().parse_overrides(words):
         if found.key_or_group.startswith("stagerl."):
             override(ours, f"{found.key_or_group.removeprefix('stagerl.')}={json.dumps(found.value())}")
+        elif found.key_or_group.startswith("reward."):
+            OmegaConf.update(verl, found.key_or_group, found.value())
         elif found.is_add():
             assert (CONF / found.key_or_group / f"{found.value()}.yaml").is_file(), found.input_line
     stages = {name: {"max_steps": 1, **stage} for name, stage in ours.get("stages", {}).items()}
     parse({**ours, "stages": stages or ONE_STAGE["stages"]}, load_plugins())
+    verl_rewards.check(verl)
 
 
 def test_every_block_is_in_a_language_that_is_checked() -> None:

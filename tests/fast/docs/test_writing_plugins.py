@@ -36,13 +36,13 @@ def run(package: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def test_its_plugins_pass_its_contract_tests(package: Path) -> None:
     done = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
-    assert "7 passed" in done.stdout
+    assert "9 passed" in done.stdout
 
 
 def test_every_file_of_it_is_an_entry_point_or_a_test(package: Path) -> None:
     entries = (package / "my_curriculum-0.1.dist-info" / "entry_points.txt").read_text()
     modules = [path.stem for path in package.glob("*.py")]
-    assert len(modules) == 10
+    assert len(modules) == 12
     assert all(f"= {name}\n" in entries or name.startswith("test_") for name in modules)
 
 

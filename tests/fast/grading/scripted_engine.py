@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from stagerl_plugins import Outcome, Response, Reward, Verdict, hookimpl
+from stagerl_plugins import Outcome, Response, Reward, Verdict, hookimpl, reward
 from stagerl_plugins.grading.engine import Completion, Messages, Request
 
 OUTCOMES = {
@@ -30,12 +30,22 @@ class ScriptedReward(Reward):
         return [OUTCOMES[response.text.split()[0]] for response in responses]
 
 
+@reward(group=True)
+async def shortest_of_four(responses: list[Response]) -> list[bool]:
+    """Whether a rollout is the shortest of its problem's four, in tokens."""
+    assert len(responses) == 4
+    assert len({response.problem for response in responses}) == 1
+    lengths = [response.tokens for response in responses if response.tokens is not None and response.budget == 4096]
+    return [length == min(lengths) for length in lengths]
+
+
 class ScriptedPlugin:
     stagerl_contract = 1
 
     @hookimpl
     def register_rewards(self, register: Any) -> None:
         register("scripted", ScriptedReward)
+        register("shortest_of_four", shortest_of_four)
 
 
 class Crash(BaseException):

@@ -58,6 +58,14 @@ def test_columns_of_a_grader(problem_file: Write, run: Callable[..., Graded], tm
     assert engine.closed == 1
 
 
+def test_a_reward_may_take_all_rollouts_of_a_problem(problem_file: Write, run: Callable[..., Graded]) -> None:
+    engine = ScriptedEngine()
+    graded = run(problem_file("a", "b", "c"), engine, rewards={"default": {"shortest_of_four": {}}})
+    lengths = [[engine.complete(request).tokens for request in batch] for batch in engine.asked]
+    groups = [batch[n : n + 4] for batch in lengths for n in range(0, len(batch), 4)]
+    assert graded.table["pass_rate_p"].to_pylist() == [group.count(min(group)) / 4 for group in groups]
+
+
 def test_batches_and_seeds_of_requests(problem_file: Write, run: Callable[..., Graded]) -> None:
     engine = ScriptedEngine()
     run(problem_file("a", "b", "c"), engine)

@@ -104,3 +104,13 @@ def test_a_mistake_in_the_command_is_one_line(score: Score, arguments: list[str]
     assert done.stderr.count("\n") == 1
     assert Same.asked == []
     assert sorted(path.name for path in Path().iterdir()) == ["broken.parquet", "folder.jsonl", "in.jsonl"]
+
+
+def test_a_mistake_in_a_reward_that_another_asks_is_one_line_however_many_rows_wait_for_it(score: Score) -> None:
+    write_lines(IN, *[GOOD] * 20)
+    reward = "{weighted: {rewards: {answer: {reward: {same: {lowr: true}}}}}}"
+    done = score(IN, "--out", OUT, math=reward)
+    path = "rewards.math.weighted.rewards.answer.reward.same.lowr"
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"stagerl: {path}: unknown key; did you mean 'lower'?"
+    assert "Traceback" not in done.stderr

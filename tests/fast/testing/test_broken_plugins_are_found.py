@@ -447,7 +447,7 @@ class NotAsync(Judges):
         ("gate", AdmitsTrue, "must return an Admission"),
         ("reward", RaisesForEmpty, "score raised for an empty response"),
         ("reward", JudgesFewer, "must return a list of"),
-        ("reward", JudgesNumbers, "must return verdicts"),
+        ("reward", JudgesNumbers, "must return a verdict, got 0.0 for an empty response"),
         ("reward", JudgesByCompany, "wrong with 1.0 alone but wrong with 12.0 among others"),
     ],
 )

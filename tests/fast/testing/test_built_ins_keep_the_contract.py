@@ -20,9 +20,17 @@ OPTIONS = {
     "all_of": {"policies": [{"pass_rate_threshold": {"threshold": 0.3, "window": 3}}, {"fixed_steps": {"steps": 4}}]},
     "greso": {"inner": {"mopps": {"candidates": 2}}, "p_easy": 0.2},
     "pass_rate": {"grader": "sim"},
+    "overlong": {"cache_tokens": 512},
+    "format": {"form": "think_boxed"},
+    "weighted": {
+        "rewards": {
+            "answer": {"reward": "math"},
+            "length": {"reward": {"overlong": {"cache_tokens": 9}}, "weight": 0.5},
+        }
+    },
 }
 GROUND_TRUTHS = {"code": json.dumps({"inputs": ["1\n"], "outputs": ["2\n"]})}
-ELSEWHERE = {"e2b"}  # it needs a service: tests/processes/e2b
+ELSEWHERE = {"e2b", "sandbox_fusion"}  # they need a service: tests/processes
 OURS = [
     (r.kind, r.name)
     for r in PLUGINS.registrations.values()

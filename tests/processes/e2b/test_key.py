@@ -32,8 +32,8 @@ def test_it_appears_in_no_log_no_list_of_processes_and_no_representation(start, 
         asyncio.run(sandbox.close())
     assert children
     assert "refuses the key" in caplog.text
-    objects = [E2BOptions(**options), sandbox, sandbox._worker, sandbox._worker._pool._service, vars(sandbox)]
-    seen += [repr(one) for one in objects] + [repr(vars(sandbox._worker._pool._service))]
+    objects = [E2BOptions(**options), sandbox, sandbox._worker, sandbox._pool._service, vars(sandbox)]
+    seen += [repr(one) for one in objects] + [repr(vars(sandbox._pool._service))]
     seen += [caplog.text, *capfd.readouterr(), Path("/proc/net/unix").read_text()]
     assert [text for text in seen if KEY in text] == []
 

@@ -37,5 +37,5 @@ def test_programs_run_are_bounded_and_leave_no_sandbox():
     assert (endless.ended, loud.ended) == (Ended.TIMED_OUT, Ended.OVER_LIMIT)
     assert (kills.exit_code, connects.exit_code) == (1, 1)
 
-    pool = sandbox._worker._pool
+    pool = sandbox._pool
     assert asyncio.run(pool._service.find(pool._owner.of_pool)) == []

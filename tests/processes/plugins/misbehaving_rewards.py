@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from stagerl_plugins import Options, Outcome, Reward, Verdict, hookimpl
+from stagerl_plugins import Options, Outcome, Reward, Verdict, hookimpl, reward
 
 stagerl_contract = 1
 FINE = Verdict(Outcome.CORRECT, 1.0, "fine")
@@ -111,7 +111,15 @@ def process_id():
 
 
 leaked = []
-returns = {"text": "1.0", "seven": 7, "none": None, "too_few": [], "too_many": [FINE, FINE], "numbers": [1.0]}
+returns = {
+    "text": "1.0",
+    "seven": 7,
+    "none": None,
+    "not_a_number": float("nan"),
+    "too_few": [],
+    "too_many": [FINE, FINE],
+    "numbers": [1.0],
+}
 
 
 def echo(text):
@@ -164,7 +172,44 @@ class Remote(Reward):
         return returns.get(self.how, [FINE])
 
 
+@reward
+def function(response):
+    """Does what the response says."""
+    return result_of(response.text)
+
+
+@reward
+async def coroutine(response):
+    """Does what the response says, and waits where that is to hang."""
+    if response.text == "hang":
+        await asyncio.sleep(3600)
+    return result_of(response.text)
+
+
+@reward(group=True, cpu_seconds=1)
+def group(responses):
+    """Does what each of its responses says."""
+    return [result_of(response.text) for response in responses]
+
+
+@reward(group=True)
+async def group_coroutine(responses):
+    """Does what each of its responses says, and waits where that is to hang."""
+    if any(response.text == "hang" for response in responses):
+        await asyncio.sleep(3600)
+    return [result_of(response.text) for response in responses]
+
+
+def result_of(how):
+    results = {"fine": True, "process_id": Verdict(Outcome.CORRECT, 1.0, str(os.getpid()))}
+    return results[how] if how in results else returns[how] if how in returns else globals()[how]()
+
+
 @hookimpl
 def register_rewards(register):
     register("misbehaving", Misbehaving, options=HowOptions)
     register("remote", Remote, options=HowOptions)
+    register("function", function)
+    register("coroutine", coroutine)
+    register("group", group)
+    register("group_coroutine", group_coroutine)

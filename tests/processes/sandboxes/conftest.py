@@ -37,9 +37,9 @@ def open_folder(tmp_path_factory):
 
     def make(name: str) -> Path:
         folder = tmp_path_factory.mktemp(name)
-        base = tmp_path_factory.getbasetemp()
-        for path in (base.parent, base):
-            path.chmod(0o755)
+        for path in folder.parents:
+            if path.name.startswith(("pytest-", "popen-")):
+                path.chmod(0o755)
         folder.chmod(0o777)
         return folder
 
@@ -47,7 +47,12 @@ def open_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def warm(tier) -> Iterator[WarmInterpreter]:
-    one = WarmInterpreter(tier, interpreter_for(tier))
+def interpreter(tier) -> Interpreter:
+    return interpreter_for(tier)
+
+
+@pytest.fixture
+def warm(tier, interpreter) -> Iterator[WarmInterpreter]:
+    one = WarmInterpreter(tier, interpreter)
     yield one
     one.close()

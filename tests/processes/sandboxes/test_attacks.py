@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 from attacks import ATTACKS
 
+from stagerl_plugins.sandboxes.warm import LostError
 from stagerl_plugins.types import Ended, Limits
 
 LIMITS = Limits(seconds=5, memory_mb=256)
@@ -88,6 +90,15 @@ BOMBS = {
         "n = 0\nwhile True:\n    open(str(n), 'w').write('x' * 100_000)\n    n += 1",
         Limits(seconds=5, disk_mb=8),
     ),
+    "files without a name": (
+        "import os\nfiles = []\nwhile True:\n    files.append(open('f', 'wb', 0))\n    os.unlink('f')\n"
+        "    files[-1].write(bytes(1 << 20))",
+        Limits(seconds=5, disk_mb=8),
+    ),
+    "files in a closed folder": (
+        "import os, uuid\nos.mkdir('d', 0o300)\nwhile True:\n    open(f'd/{uuid.uuid4()}', 'wb').write(bytes(1 << 20))",
+        Limits(seconds=5, disk_mb=8),
+    ),
     "output": ("while True: print('x' * 100_000)", Limits(seconds=5, output_bytes=100_000)),
     "standard error": ("import sys\nwhile True: print('x' * 100_000, file=sys.stderr)", Limits(seconds=1)),
     "descriptors": ("import os\nwhile True: os.dup(0)", LIMITS),
@@ -121,27 +132,101 @@ print("gone")
 """
 
 
-@pytest.mark.parametrize("leave", ["pass", "os.setsid()", "os.setpgid(0, 0)", "os.close(0); os.close(1); os.close(2)"])
+LEAVES = {
+    "nothing": "pass",
+    "a session": "os.setsid()",
+    "a group": "os.setpgid(0, 0)",
+    "pipes": "os.close(0); os.close(1); os.close(2)",
+    "a group for its parent": "os.setpgid(0, 0) or os.setpgid(os.getppid(), 0)",
+    "forks of forks": "[os.fork() and os._exit(0) for _ in range(1000)]",
+}
+
+
+@pytest.mark.parametrize("leave", LEAVES.values(), ids=LEAVES)
 def test_what_a_program_leaves_running_ends_with_it(warm, tier, leave):
     seen = warm.run(DAEMON.format(leave=leave), "", Limits(seconds=3, processes=8))
     assert (seen.ended, seen.stdout) == (Ended.EXITED, "gone\n")
     assert left_behind(warm, tier) == []
 
 
+@pytest.mark.parametrize("whom", ["the interpreter", "who started it"])
+def test_what_it_leaves_running_ends_with_its_interpreter_too(warm, tier, whom):
+    mark = f"daemon-{os.getpid()}-{time.monotonic_ns()}"
+    program = f"import os, time\nos.fork()\nos.execv('/bin/sh', ['sh', '-c', 'sleep 600; : {mark}'])"
+    assert warm.run("print(1)", "", LIMITS).stdout == "1\n"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(warm.run, program, "", Limits(seconds=60, processes=8))
+        wait_until(lambda: len(marked(mark)) >= 2)
+        one = psutil.Process(warm.pid)
+        (one.children()[0] if tier == "A" and whom == "the interpreter" else one).kill()
+        with pytest.raises(LostError):
+            running.result(30)
+    wait_until(lambda: marked(mark) == [])
+
+
+def marked(mark: str) -> list[int]:
+    return [one.pid for one in psutil.process_iter(["cmdline"]) if mark in " ".join(one.info["cmdline"] or [])]
+
+
+def wait_until(true) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+HOST = """
+import sys
+from stagerl_plugins.sandboxes.interpreter import Interpreter
+from stagerl_plugins.sandboxes.warm import WarmInterpreter
+from stagerl_plugins.types import Limits
+python, folders, tier, program = sys.argv[1], tuple(sys.argv[2].split(":")), sys.argv[3], sys.argv[4]
+WarmInterpreter(tier, Interpreter(python, folders, (), ())).run(program, "", Limits(seconds=60, processes=8))
+"""
+
+
+def test_everything_ends_with_a_host_that_is_killed(tier, interpreter, open_folder):
+    mark = f"daemon-{os.getpid()}-{time.monotonic_ns()}"
+    program = f"import os, time\nos.fork()\nos.execv('/bin/sh', ['sh', '-c', 'sleep 600; : {mark}'])"
+    folder = open_folder("temporary")
+    host = subprocess.Popen(
+        [sys.executable, "-c", HOST, interpreter.python, ":".join(interpreter.folders), tier, program],
+        env={**os.environ, "TMPDIR": str(folder)},
+    )
+    wait_until(lambda: sum(pid != host.pid for pid in marked(mark)) >= 2)
+    host.kill()
+    host.wait()
+    wait_until(lambda: marked(mark) == [])
+    wait_until(lambda: list(folder.iterdir()) == [])
+
+
+def test_a_program_has_as_many_processes_as_it_may(warm):
+    program = """
+import os, time
+for number in range(500):
+    try:
+        if os.fork() == 0:
+            time.sleep(60)
+    except OSError:
+        break
+print(1 + number)
+"""
+    assert 2 <= int(warm.run(program, "", Limits(seconds=5, processes=4)).stdout) <= 4
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        "os.chmod('.', 0)",
         "os.mkdir('d'); open('d/f', 'w'); os.chmod('d', 0)",
         "os.symlink('/', 'root'); os.symlink('root', 'again')",
-        "os.mkfifo('pipe')",
+        "os.mkdir('d', 0)",
         "open(b'\\xff\\xfe', 'w'); open('\\n', 'w'); open('x' * 255, 'w')",
         "os.mkdir('moved0'); os.mkdir('moved0/moved0'); os.mkdir('moved0/moved0/moved0')",
     ],
 )
 def test_a_spoilt_folder_is_clean_for_the_next(warm, spoil):
     seen = warm.run(f"import os\n{spoil}", "", LIMITS)
-    assert (seen.ended, seen.exit_code) == (Ended.EXITED, 0), seen.stderr
+    assert seen.exit_code == 0 or seen.ended is Ended.OVER_LIMIT, seen.stderr
     assert warm.run("import os; open('f', 'w'); print(os.listdir('.'))", "", LIMITS).stdout == "['f']\n"
 
 

@@ -6,12 +6,13 @@ import ast
 import asyncio
 import gzip
 import json
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 
-from stagerl_plugins.protocols import Sandbox
+from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.code.reward import CodeOptions, CodeReward
 from stagerl_plugins.sandboxes.local import LocalOptions, LocalSandbox
 from stagerl_plugins.types import Ended, Execution, Outcome, Response, Verdict
@@ -27,7 +28,7 @@ class Setup:
         self.sandbox = sandbox
 
     def build(self, kind, spec, name):
-        return self.sandbox
+        return self.sandbox if kind == "sandbox" else Divides()
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,25 @@ LIST = {"test_list": ["assert add(1, 2) == 3", "assert add(3, 4) == 7"]}
         (LIST, "def add(a, b): return a + b", 1.0),
         (LIST, "def add(a, b): raise ValueError", 0.0),
         ({"inputs": [[1]], "outputs": [[[1, 2]]], "fn_name": "f"}, "def f(x): return (x, 2)", 1.0),
+        ({"inputs": [[1], [2]], "outputs": [[1], [2]], "fn_name": "f"}, "def f(x): return x", 1.0),
+        ({"inputs": [[1], [2]], "outputs": [[1], [2, 2]], "fn_name": "f"}, "def f(x): return x", 0.0),
+        ({"inputs": [[0]], "outputs": [[1, 2]], "fn_name": "f", "unordered": True}, "def f(x): return [2, 1]", 1.0),
+        ({"inputs": [[4, 6]], "outputs": [2], "fn_name": "gcd"}, "pass", 0.0),
+        ({"inputs": [[4, 6]], "outputs": [2], "fn_name": "gcd"}, "from math import gcd", 1.0),
+        ({"test_list": ["assert gcd(4, 6) == 2"]}, "pass", 0.0),
+        ({"inputs": [[3]], "outputs": [3], "fn_name": "comb"}, "class Solution:\n    def comb(self, n): return n", 1.0),
+        (ADD, "from __future__ import annotations\ndef add(a: Some, b) -> Thing: return a + b", 1.0),
+        (PROMPT, "from __future__ import annotations\ndef add(a: Some, b) -> Thing: return a + b", 1.0),
+        (ADD, "add = functools.partial(operator.add)", 1.0),
+        (ADD, "def add(a, b): return a + b\nif __name__ == '__main__': print(add(*map(int, input().split())))", 1.0),
+        (ADD, "def add(a, b):\n    yield a + b", 0.0),
+        (ADD, "async def add(a, b): return a + b", 0.0),
+        (ADD, "def add(a, b): return float(a + b)", 1.0),
+        (ADD, "def add(a, b): return str(a + b)", 0.0),
+        (ADD, "def add(a, b): return 10**400", 0.0),
+        (ADD, "def add(a, b): return {10**5000: 1}", 0.0),
+        ({"test": "def check(f): f(1, 2)", "entry_point": "add"}, "def add(a, b): return a + b", 1.0),
+        ({"test": "def check(f): f(1, 2)", "entry_point": "add"}, "def add(a, b): 1 / 0", 0.0),
         ({**SUMS, "inputs": SUMS["inputs"][:1], "outputs": ["3\n1"], "unordered": True}, "print(1)\nprint(3)", 1.0),
     ],
 )
@@ -163,6 +183,59 @@ def test_no_trick_makes_a_wrong_function_right(sandbox, tests, trick):
     assert verdict.score <= 0.5  # an answer written by hand may be right once
 
 
+# tests that the returned values themselves can break, or keep busy for ever
+FRAGILE = {
+    "test": "def check(f):\n    x = f(1, 2)\n    y = x[0] + 1\n    for _ in x: assert y < 0\n    assert y",
+    "entry_point": "add",
+}
+DEEP = "value = []\nfor _ in range({depth}): value = [value]\ndef add(a, b): return value"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "def add(a, b): return None",
+        "def add(a, b): return range(10**18)",
+        "def add(a, b): import os; os._exit(0)",
+        "def add(a, b): raise KeyboardInterrupt",
+        "def add(a, b): raise UnicodeDecodeError('a', b'', 0, 0, '')",
+        "def add(a, b): return 'x' * 900_000",
+        *(DEEP.format(depth=depth) for depth in (196, 197, 198, 199, 500)),
+    ],
+)
+@pytest.mark.parametrize("tests", [FRAGILE, PROMPT, ADD], ids=["fragile", "asserts", "function"])
+def test_a_value_that_breaks_tests_is_wrong_and_never_our_fault(sandbox, tests, program):
+    (verdict,) = judge(sandbox, tests, program, seconds=2)
+    assert verdict.judged, verdict.detail
+    assert verdict.score == 0
+
+
+def test_ending_early_is_not_raising_what_a_test_expects(sandbox):
+    test = "def check(f):\n    try: f()\n    except Exception: return\n    assert False"
+    raises, ends = judge(
+        sandbox, {"test": test, "entry_point": "f"}, "def f(): raise ValueError", "import os\ndef f(): os._exit(0)"
+    )
+    assert (raises.outcome, ends.outcome) == (Outcome.CORRECT, Outcome.WRONG)
+
+
+FORGED_SET = """
+import os
+def add(a, b):
+    items = ",".join('{"#":"int","of":"%x"}' % ((2**61 - 1) * (2**64 + n)) for n in range(20_000))
+    for n in range(3, 20):
+        try: os.write(n, ('["returned",{"#":"set","of":[' + items + ']}]').encode())
+        except OSError: pass
+    os._exit(0)
+"""
+
+
+def test_values_of_one_hash_do_not_keep_the_judge_busy(sandbox):
+    began = time.process_time()
+    (verdict,) = judge(sandbox, ADD, FORGED_SET)
+    assert verdict.outcome is Outcome.WRONG
+    assert time.process_time() - began < 5
+
+
 FINDS = """
 import gc, os, re, sys
 def find(*_):
@@ -206,6 +279,43 @@ def test_all_or_nothing_stops_at_the_first_failure(sandbox):
     assert (right.outcome, right.score) == (Outcome.CORRECT, 1.0)
 
 
+class Divides(Reward):
+    """A checker that takes any divisor of the input."""
+
+    async def score(self, responses):
+        verdicts = []
+        for one in responses:
+            given, text = one.ground_truth["input"], one.text.strip()
+            right = int(given if isinstance(given, str) else given[0]) % int(text) == 0
+            verdicts.append(Verdict(Outcome.CORRECT if right else Outcome.WRONG, float(right)))
+        return verdicts
+
+
+@pytest.mark.parametrize(
+    ("tests", "program", "outcome"),
+    [
+        ({"inputs": ["12\n"], "outputs": ["2"]}, "print(4)", Outcome.CORRECT),
+        ({"inputs": ["12\n"], "outputs": ["2"]}, "print(5)", Outcome.WRONG),
+        ({"inputs": ["12\n"], "outputs": ["2"]}, "print(4); raise SystemExit(1)", Outcome.WRONG),
+        ({"inputs": ["12\n"], "outputs": ["2"]}, "print('no number')", Outcome.NOT_JUDGED),
+        ({"inputs": [[12]], "outputs": [2], "fn_name": "f"}, "def f(n): return 6", Outcome.CORRECT),
+        ({"inputs": [[12]], "outputs": [2], "fn_name": "f"}, "def f(n): return 7", Outcome.WRONG),
+        ({"inputs": [[12]], "outputs": [2], "fn_name": "f"}, "def f(n): return {6}", Outcome.WRONG),
+        ({"inputs": [[12]], "outputs": [2], "fn_name": "f"}, "def f(n): 1 / 0", Outcome.WRONG),
+    ],
+)
+def test_a_checker_decides_where_several_outputs_are_right(sandbox, tests, program, outcome):
+    (verdict,) = judge(sandbox, tests, program, checker={"divides": {}})
+    assert verdict.outcome is outcome
+    if outcome is Outcome.NOT_JUDGED:
+        assert verdict.detail.startswith("the checker raised ValueError: invalid literal")
+
+
+def test_verdicts_tell_the_tier(sandbox):
+    right, wrong = judge(sandbox, ADD, "def add(a, b): return a + b", "def add(a, b): return 0")
+    assert right.parts == wrong.parts == {f"sandbox_tier_{sandbox.tier}": 1.0}
+
+
 class Lost(Sandbox):
     async def run(self, program, inputs, limits):
         return [Execution(Ended.LOST, detail="gone") for _ in inputs]
@@ -218,7 +328,7 @@ def test_a_lost_sandbox_is_ours_and_not_the_response_s(tests):
     assert verdict.detail == "the sandbox lost a run: gone"
 
 
-@pytest.mark.parametrize("test", ["def check(f)", "def check(f): nonsense(f)", "raise ValueError"])
+@pytest.mark.parametrize("test", ["def check(f)", "def check(f): nonsense(f)", "raise ValueError", "assert True"])
 def test_broken_tests_are_ours_too(sandbox, test):
     (verdict,) = judge(sandbox, {"test": test, "entry_point": "add"}, "def add(a, b): return a + b")
     assert verdict.outcome is Outcome.NOT_JUDGED

@@ -62,6 +62,7 @@ def test_no_attack_gets_through(as_nobody, open_folder):
     folder = open_folder("target")
     (folder / "file").write_text("the secret")
     (folder / "file").chmod(0o666)
+    os.chown(folder / "file", NOBODY, NOBODY)  # the program's own user's
     with (
         socket.create_server(("127.0.0.1", 0)) as port,
         socket.socket(socket.AF_UNIX) as abstract,
@@ -82,4 +83,5 @@ def test_no_attack_gets_through(as_nobody, open_folder):
 
         assert as_nobody(attacked) == {}
     assert (folder / "file").read_text() == "the secret"
+    assert (folder / "file").stat().st_mode & 0o777 == 0o666
     assert sorted(path.name for path in folder.iterdir()) == ["file", "socket"]

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stagerl_plugins.sandboxes.warm import LostError, WarmInterpreter
 from stagerl_plugins.types import Ended, Limits
 
 LIMITS = Limits(seconds=5)
+
+# as contest programs replace standard output: written out at the end, with names of the program's own
+FAST_OUTPUT = """
+import io, os, sys
+class Fast(io.IOBase):
+    def __init__(self): self.text = io.StringIO(); self.write = self.text.write
+    def flush(self): os.write(1, self.text.getvalue().encode()); self.text.truncate(0)
+sys.stdout = Fast()
+print("fast")
+"""
+MANY_THREADS = """
+import threading, time
+threads = [threading.Thread(target=time.sleep, args=(0.2,)) for _ in range(30)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(threads))
+"""
 
 # program, standard input -> standard output, exit status
 ORDINARY = [
@@ -31,6 +52,18 @@ ORDINARY = [
     ("import atexit; atexit.register(print, 'end')", "", "end\n", 0),
     ("import threading, time; threading.Timer(0.1, print, ('late',)).start()", "", "late\n", 0),
     ("import sys; sys.stdout = sys.stderr; print('x')", "", "", 0),
+    (FAST_OUTPUT, "", "fast\n", 0),
+    ("import sys; print(1); sys.stdout.close()", "", "1\n", 0),
+    ("import sys; print(1); del sys.stdout", "", "1\n", 0),
+    ("import sys; sys.stdout = open(1, 'w', closefd=False); print(1)", "", "1\n", 0),
+    ("print(open(0).read())", "abc", "abc\n", 0),
+    ("print(open('/dev/stdin').read(), file=open('/dev/stdout', 'w'))", "abc", "abc\n", 0),
+    ("import os; print(os.read(0, max(os.fstat(0).st_size, 8192)))", "abc", "b'abc'\n", 0),
+    ("import fileinput; print([*fileinput.input()])", "a\nb", "['a\\n', 'b']\n", 0),
+    ("print(input())\r\nprint(input())\r\n", "a\r\nb\r\n", "a\nb\n", 0),
+    ("import threading\nthreading.Thread(target=lambda: 1 / 0).start()\nprint(1)", "", "1\n", 0),
+    ("import atexit; atexit.register(lambda: 1 / 0)", "", "", 0),
+    (MANY_THREADS, "", "30\n", 0),
     ("f = open(1, 'w', closefd=False); f.write('left open')", "", "left open", 0),
     ("import asyncio\nasync def f(): return 4\nprint(asyncio.run(f()))", "", "4\n", 0),
     ("import sys; sys.setrecursionlimit(10**6)\nf = lambda n: n and 1 + f(n - 1)\nprint(f(50_000))", "", "50000\n", 0),
@@ -48,6 +81,37 @@ def test_a_program_runs_as_it_would_by_itself(warm, program, stdin, stdout, stat
     assert (seen.stdout, seen.exit_code, seen.ended) == (stdout, status, Ended.EXITED), seen.stderr
 
 
+ANY_TEXT = (
+    st.text()
+    | st.text(st.characters(categories=["Cs", "Cc", "L"]))
+    | st.sampled_from(["\0", "\ud800", "\r\n", "\u2028"])
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(program=ANY_TEXT, stdin=ANY_TEXT, seconds=st.floats(0.1, 2))
+def test_whatever_is_sent_the_next_program_runs(warm, program, stdin, seconds):
+    assert warm.run(program, stdin, Limits(seconds=seconds)).ended is not Ended.LOST
+    assert warm.run("import sys; print(sys.stdin.read(), end='')", "plain", LIMITS).stdout == "plain"
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(streams=st.lists(st.tuples(st.integers(0, 40), st.binary(max_size=40)), max_size=8), status=st.integers(0, 255))
+def test_whatever_it_writes_to_any_descriptor_it_is_told_truly(warm, streams, status):
+    """A program that guesses at the descriptors of whoever watches it forges nothing."""
+    program = f"""
+import os
+for descriptor, data in {streams!r}:
+    try: os.write(descriptor, data)
+    except OSError: pass
+os._exit({status})
+"""
+    seen = warm.run(program, "", LIMITS)
+    written = b"".join(data for descriptor, data in streams if descriptor == 1)
+    assert (seen.ended, seen.exit_code) == (Ended.EXITED, status)
+    assert seen.stdout.encode(errors="surrogateescape") == written
+
+
 def test_an_error_is_shown_as_python_shows_it(warm):
     seen = warm.run("def f():\n    1 / 0\nf()", "", LIMITS)
     assert seen.stderr.splitlines()[0] == "Traceback (most recent call last):"
@@ -60,6 +124,33 @@ def test_an_error_is_shown_as_python_shows_it(warm):
 def test_a_program_that_takes_too_long_is_timed_out(warm, program):
     seen = warm.run(program, "\n", Limits(seconds=0.3))
     assert seen.ended is (Ended.EXITED if "input" in program else Ended.TIMED_OUT)
+
+
+def test_processor_time_of_all_threads_is_bounded_too(warm):
+    burn = """
+import hashlib, threading
+def burn():
+    while True: hashlib.sha256(bytes(1 << 24))
+for _ in range(8): threading.Thread(target=burn).start()
+"""
+    seen = warm.run(burn, "", Limits(seconds=1))
+    assert seen.ended is Ended.TIMED_OUT
+
+
+def test_a_program_that_is_killed_from_outside_is_lost(warm):
+    """It did not end by itself, and could not have killed itself."""
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(warm.run, "import time; time.sleep(20); print(1)", "", Limits(seconds=30))
+        while not (programs := [one for one in family_of(warm) if one.num_fds() == 3]):
+            time.sleep(0.05)
+        programs[0].kill()
+        seen = running.result(30)
+    assert (seen.ended, seen.detail) == (Ended.LOST, "it was killed from outside")
+
+
+def family_of(warm):
+    process = psutil.Process(warm.pid) if warm.pid else None
+    return process.children(recursive=True)[-1:] if process else []
 
 
 def test_a_program_that_does_not_read_its_input_is_no_problem(warm):

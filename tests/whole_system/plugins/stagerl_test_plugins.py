@@ -1,7 +1,12 @@
 """Stub plugins for tests about something else."""
 
+import asyncio
 import os
 import signal
+import time
+from pathlib import Path
+
+import psutil
 
 from stagerl_plugins import (
     Options,
@@ -61,6 +66,51 @@ class HalfJudged(Reward):
         return Verdict(Outcome.PARTIAL, len(response.text) / 100, response.problem)
 
 
+class Hanging(Reward):
+    """Hangs as often as the response says. The ground truth is a file, which gets the process ids of each try."""
+
+    def __init__(self, options, setup):
+        pass
+
+    async def score(self, responses):
+        (response,) = responses
+        tries = Path(response.ground_truth)
+        with tries.open("a") as file:
+            file.write(f"{os.getpid()} {os.getppid()} {psutil.Process(os.getppid()).ppid()}\n")
+        while len(tries.read_text().splitlines()) <= int(response.text):
+            time.sleep(1)
+        return [Verdict(Outcome.CORRECT, 1.0, str(os.getpid()))]
+
+
+class Waiting(Reward):
+    """Only waits; the detail is how many did at a time."""
+
+    isolated = False
+
+    def __init__(self, options, setup):
+        self.now = 0
+
+    async def score(self, responses):
+        self.now += 1
+        detail = str(self.now)
+        await asyncio.sleep(0.2)
+        self.now -= 1
+        return [Verdict(Outcome.CORRECT, 1.0, detail) for _ in responses]
+
+
+class Meeting(Reward):
+    """Wants all rollouts of a problem; the detail is the process of their judge."""
+
+    isolated = False
+    takes_group = True
+
+    def __init__(self, options, setup):
+        pass
+
+    async def score(self, responses):
+        return [Verdict(Outcome.CORRECT, 1.0, str(os.getpid())) for _ in responses]
+
+
 @hookimpl
 def register_samplers(register):
     register("one_problem", OneProblem, OneProblemOptions)
@@ -69,6 +119,9 @@ def register_samplers(register):
 @hookimpl
 def register_rewards(register):
     register("half_judged", lambda options, setup: HalfJudged())
+    register("hanging", Hanging)
+    register("waiting", Waiting)
+    register("meeting", Meeting)
 
 
 def kill_run():

@@ -37,10 +37,10 @@ def watch(module, name, after):
 
 
 def engine(module):
-    """What vLLM's engine is asked for."""
+    """What vLLM's engine is asked for, and when it has answered."""
     real = module.AsyncLLM.generate
 
-    def generate(self, prompt, sampling_params, request_id, **kwargs):
+    async def generate(self, prompt, sampling_params, request_id, **kwargs):
         note(
             "request",
             max_tokens=sampling_params.max_tokens,
@@ -48,9 +48,22 @@ def engine(module):
             seed=sampling_params.seed,
             prompt=list(prompt["prompt_token_ids"]),
         )
-        return real(self, prompt, sampling_params, request_id, **kwargs)
+        async for output in real(self, prompt, sampling_params, request_id, **kwargs):
+            yield output
+        note("generated")
 
     module.AsyncLLM.generate = generate
+
+
+def verdicts(module):
+    """When an agent loop has the verdict on its response."""
+    real = module.AgentLoopWorker._compute_score
+
+    async def compute_score(self, *args, **kwargs):
+        await real(self, *args, **kwargs)
+        note("verdict")
+
+    module.AgentLoopWorker._compute_score = compute_score
 
 
 def loss(module):
@@ -145,6 +158,7 @@ def weights(module):
 
 
 wrapt.register_post_import_hook(engine, "vllm.v1.engine.async_llm")
+wrapt.register_post_import_hook(verdicts, "verl.experimental.agent_loop.agent_loop")
 wrapt.register_post_import_hook(loss, "verl.workers.utils.losses")
 wrapt.register_post_import_hook(optimizer, "verl.workers.engine.fsdp.transformer_impl")
 wrapt.register_post_import_hook(saves, "verl.workers.engine.fsdp.transformer_impl")

@@ -35,6 +35,10 @@ class Open(BaseException):
     """The result of a call is not known yet."""
 
 
+class NoAnswer(BaseException):
+    """The program was ended, or ended itself, in a call: no test may take that for an exception that it expects."""
+
+
 class _Wrap(ast.NodeTransformer):
     """An open call ends its assert, or else its turn of a loop, and not the tests: each round asks for all it can."""
 
@@ -54,17 +58,20 @@ def _around(body: list[ast.stmt], template: str) -> ast.Try:
     return ast.fix_missing_locations(ast.copy_location(wrapped, body[0]))
 
 
-def main(setup: str, tests: str, name: str) -> None:
+def main(prelude: str, setup: str, tests: str, name: str) -> None:
     """Write, as one value: for each assert that was reached whether it held (None: open), the calls to make, an error.
+
+    Tests that reach no assert are one, which holds if they raise nothing. What an error kept them from does not hold.
 
     Standard input: what is known, as a list of [call, how it ended, value].
 
     Args:
+        prelude: Imports whose names the tests may use.
         setup: Code that the tests need.
         tests: The tests; if they define `check`, it is called with the function.
         name: The tested function's name.
     """
-    known = {call: (how, value) for call, how, value in loads(sys.stdin.read())}
+    known = {call: (how, value) for call, how, value in loads(sys.stdin.read(), around=1)}
     asked: dict[str, None] = {}
     passed: list[bool | None] = []
 
@@ -76,22 +83,29 @@ def main(setup: str, tests: str, name: str) -> None:
         how, value = known[call]
         if how == "returned":
             return loads(dumps(value))  # a copy: a test may change what it was given
-        kind = getattr(builtins, str(value), None) if how == "raised" else None
+        if how != "raised":
+            raise NoAnswer(how)
+        kind = getattr(builtins, str(value), None)
         raise kind() if isinstance(kind, type) and issubclass(kind, Exception) else RuntimeError(how)
 
+    exec(prelude, builtins.__dict__)  # noqa: S102  ours
     random.seed(0)  # tests that draw examples must draw the same ones each time
     output, sys.stdout = sys.stdout, sys.stderr
-    error = None
+    error, asserts = None, 0
     space: dict[str, Any] = {"__name__": "tests", "__Open__": Open, "__passed__": passed}
     try:
         exec(compile(setup, "setup.py", "exec", dont_inherit=True), space)  # noqa: S102  in a sandbox
         space[name] = candidate
-        wrapped = _Wrap().visit(ast.parse(tests))
-        exec(compile(wrapped, "tests.py", "exec", dont_inherit=True), space)  # noqa: S102
+        tree = ast.parse(tests)
+        asserts = sum(isinstance(node, ast.Assert) for node in ast.walk(tree))
+        exec(compile(_Wrap().visit(tree), "tests.py", "exec", dont_inherit=True), space)  # noqa: S102
         if "check" in space:
             space["check"](candidate)
+        if not passed:
+            passed.append(True)
     except Open:
         passed.append(None)
-    except Exception as raised:  # noqa: BLE001  is the answer
+    except (Exception, NoAnswer) as raised:  # noqa: BLE001  is the answer
         error = type(raised).__name__ + ": " + str(raised)[:200]
+        passed += [False] * max(1, asserts - len(passed))
     output.write(dumps([passed, list(asked), error]))

@@ -6,9 +6,11 @@ that claims to be equal to everything is none.
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 DEEPEST = 200
+MOST_ALIKE = 1000
 TAG = "#"
 
 
@@ -80,9 +82,13 @@ def unpack(value: Any, depth: int = 0) -> Any:
         if tag == "opaque":
             return Opaque(str(inner)[:100])
         items = [unpack(item, depth + 1) for item in inner]
-        if tag in ("tuple", "set", "frozenset"):
-            return {"tuple": tuple, "set": set, "frozenset": frozenset}[tag](items)
+        if tag == "tuple":
+            return tuple(items)
+        if tag in ("set", "frozenset"):
+            _refuse_alike(items)
+            return set(items) if tag == "set" else frozenset(items)
         if tag == "dict":
+            _refuse_alike([key for key, _ in items])
             return dict(items)
         if tag == "complex":
             return complex(*items)
@@ -93,14 +99,20 @@ def unpack(value: Any, depth: int = 0) -> Any:
     raise ValueError("no packed value")
 
 
-def dumps(value: Any) -> str:
-    """A value as text of one line."""
-    return json.dumps(pack(value), separators=(",", ":"))
+def _refuse_alike(items: list[Any]) -> None:
+    """Refuse values that were made to have one hash: a set of them takes the square of their number to build."""
+    if len(items) > MOST_ALIKE and max(Counter(map(hash, items)).values()) > MOST_ALIKE:
+        raise ValueError("values with one hash")
 
 
-def loads(text: str) -> Any:
+def dumps(value: Any, around: int = 0) -> str:
+    """A value as text of one line; `around` is how many more levels may hold it than else."""
+    return json.dumps(pack(value, -around), separators=(",", ":"))
+
+
+def loads(text: str, around: int = 0) -> Any:
     """The value that a text stands for. Raises ValueError, also for what is nested too deeply."""
     try:
-        return unpack(json.loads(text))
+        return unpack(json.loads(text), -around)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error

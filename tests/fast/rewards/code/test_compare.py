@@ -31,6 +31,11 @@ from stagerl_plugins.rewards.code.compare import same_output, same_value
         ("\n", "", True),
         ("x", "", False),
         ("1\n1", "1", False),
+        ("1_0.5", "10.5", False),
+        ("\u0661.5", "1.5", False),
+        (".5", "0.50", True),
+        ("1\x0c2", "1\n2", False),
+        ("a\u2028b", "a\u2028b", True),
         ("1" * 500 + ".0", "1" * 500 + ".1", False),
     ],
 )
@@ -41,7 +46,29 @@ def test_printed(printed, expected, same):
 def test_lines_may_come_in_any_order_where_the_record_says_so():
     assert same_output("2\n1\n", "1\n2", 1e-6, unordered=True)
     assert not same_output("2\n1\n", "1\n2", 1e-6)
+    assert same_output("2.0000001 b\n1\n", "1\n2.0 b", 1e-6, unordered=True)
     assert not same_output("2\n2\n", "1\n2", 1e-6, unordered=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "same"),
+    [
+        ([[3, 4], [1, 2]], [[1, 2], [3, 4]], True),
+        (((3, 4), (1, 2)), [[1, 2], [3, 4]], True),
+        ([[4, 3], [1, 2]], [[1, 2], [3, 4]], False),
+        ([1, 1, 2], [1, 2, 2], False),
+        ([1], [1, 1], False),
+        ([2.0000000001, "a", None], [None, 2.0, "a"], True),
+    ],
+)
+def test_so_may_items_of_a_list(value, expected, same):
+    assert same_value(value, expected, 1e-6, unordered=True) is same
+    assert not same_value(value, expected, 1e-6)
+
+
+@given(st.permutations(range(20)))
+def test_any_order_is_one(values):
+    assert same_value(values, list(range(20)), 0, unordered=True)
 
 
 @given(st.text())
@@ -67,6 +94,12 @@ def test_a_text_is_itself(text):
         (None, None, True),
         (None, 0, False),
         (float("nan"), float("nan"), False),
+        (1e15, 10**15 + 1, False),
+        (1e15, 10**15, True),
+        (10**400, 1.5, False),
+        (1.5, 10**400, False),
+        ({10**5000: 1}, {"1": 1}, False),
+        (-0.0, 0, True),
     ],
 )
 def test_returned(value, expected, same):

@@ -20,7 +20,10 @@ from stagerl_plugins.rewards.code.extract import program_in
         ("```python\nx\n```\n```bash\npip install y\n```", "x\n"),
         ("````python\nprint('''\n```\n''')\n````", "print('''\n```\n''')\n"),
         ("~~~python\nx\n~~~", "x\n"),
-        ("  ```python\n  x\n  ```", "  x\n"),
+        ("1. So:\n   ```python\n   if x:\n       y\n   ```", "if x:\n    y\n"),
+        ("```python\r\nx\r\n```\r\n", "x\r\n"),
+        ("```python\nx = 'a\u2028\x0cb'\n```", "x = 'a\u2028\x0cb'\n"),
+        ("```x``` is no block\n```python\nx\n```", "x\n"),
         ("```python\ncut off", None),
         ("```python\nwhole\n```\n```python\ncut off", "whole\n"),
         ("```python\n   \n```", None),
@@ -37,7 +40,15 @@ def test_other_places():
     text = "```python\nfirst\n```\n```python\nlast\n```"
     assert program_in(text, "first_block") == "first\n"
     assert program_in(text, "whole") == text
+    assert program_in(text, "all_blocks") == "first\nlast\n"
     assert program_in(" \n", "whole") is None
+
+
+def test_a_block_that_was_cut_off_is_one_where_it_is_wanted():
+    text = "```python\nwhole\n```\n```python\ncut off"
+    assert program_in(text, "last_block") == "whole\n"
+    assert program_in(text, "last_block", unclosed=True) == "cut off\n"
+    assert program_in(text + "\n```", "last_block", unclosed=True) == "cut off\n"
 
 
 @given(st.text(st.sampled_from("`~\npython x"), max_size=200))

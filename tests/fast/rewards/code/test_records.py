@@ -30,6 +30,7 @@ def hidden(cases) -> str:
         ({"inputs": [["1", "2"]], "outputs": [["3"]]}, ProblemTests(("1\n2",), ("3",))),
         ({"inputs": ["a"], "outputs": ["b"], "fn_name": None}, ProblemTests(("a",), ("b",))),
         ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, ProblemTests(([1, 2],), (3,), "add")),
+        ({"inputs": [[1]], "outputs": [[3]], "fn_name": "f"}, ProblemTests(([1],), ([3],), "f", wrapped=True)),
         ({"inputs": ["1\n2"], "outputs": [3], "fn_name": "add"}, ProblemTests(([1, 2],), (3,), "add")),
         ({"test": "def check(f): ...", "entry_point": "f"}, ProblemTests(asserts="def check(f): ...", function="f")),
         (

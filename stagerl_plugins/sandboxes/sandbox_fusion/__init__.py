@@ -1,0 +1,1 @@
+"""Sandbox `sandbox_fusion`: programs run on SandboxFusion servers."""

@@ -1,0 +1,86 @@
+"""The files of programs in tiers without a file system of their own: how much they take, and their end."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from contextlib import suppress
+
+_LONGEST_PATH = 1024
+_PAGE = 4096
+
+
+def used(folder: str) -> float:
+    """Bytes on the disk of all below a folder, each file counted with a page at least, and of files without a name.
+
+    Infinite where folders are nested deeper than anything needs, or one cannot be looked into.
+    """
+    return _named(folder) + _nameless(children_of(os.getpid()))
+
+
+def _named(folder: str) -> float:
+    total, waiting = 0.0, [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+            total += sum(max(_PAGE, entry.stat(follow_symlinks=False).st_blocks * 512) for entry in entries)
+        except PermissionError:
+            return math.inf
+        except OSError:  # the program is at work there
+            continue
+        waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        if waiting and len(waiting[-1]) > _LONGEST_PATH:
+            return math.inf
+    return total
+
+
+def _nameless(processes: list[int]) -> float:
+    """Bytes of files that these processes and their descendants have open, and that no folder holds any more."""
+    sizes: dict[tuple[int, int], int] = {}
+    waiting = list(processes)
+    while waiting:
+        pid = waiting.pop()
+        with suppress(OSError):  # it ended
+            waiting += children_of(pid)
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    file = os.stat(f"/proc/{pid}/fd/{name}")
+                    if stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
+                        sizes[file.st_dev, file.st_ino] = file.st_blocks * 512
+    return float(sum(sizes.values()))
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process started, with any of its threads, and those that it adopted."""
+    found: list[int] = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
+            found += map(int, file.read().split())
+    return found
+
+
+def empty(folder: str) -> None:
+    """Remove all that a program left in a folder, whatever its permissions, however deeply it is nested.
+
+    A folder inside one is moved to the top before it is looked into: so no path gets long.
+    """
+    os.chmod(folder, 0o700)
+    number = 0
+    while names := os.listdir(folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) or not os.path.isdir(path):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for inner in os.listdir(path):
+                one = os.path.join(path, inner)
+                if os.path.islink(one) or not os.path.isdir(one):
+                    os.unlink(one)
+                    continue
+                os.chmod(one, 0o700)
+                while os.path.lexists(target := os.path.join(folder, f"moved{number}")):
+                    number += 1
+                os.rename(one, target)
+            os.rmdir(path)
