@@ -39,7 +39,7 @@ RESULTS = HERE / "results" / "math_verdicts.json"
 LONG = 100_000  # characters
 BATCH, HOSTILE_SHARE = 2048, 0.01
 GROUP = 16  # responses of one problem
-HOSTILE = ["9^{{9^{{{}}}}}", "({}^9)!", "2^{{2^{{{}}}}}", r"\dfrac{{5^{{(5^{{(5^{{(5^{{{}}})}})}})}}-5}}{{16}}"]
+HOSTILE = ["{}^{{9^9}}", "({}0000000)!+0.5", "x+{}^{{2^{{33}}}}", r"\dfrac{{5^{{(5^{{(5^{{(5^5)}})}}-4)}}-{}}}{{16}}"]
 
 Pair = tuple[str, str]  # ground truth, response
 Judged = tuple[list[float], float]  # scores, seconds

@@ -47,7 +47,12 @@ class Equality:
     def verify(self, truth: list[Any], answer: list[Any]) -> bool:
         """Math-Verify's judgement of what was parsed."""
         _, verify = math_verify()
-        return verify(truth, answer, timeout_seconds=None, allow_set_relation_comp=self._inequalities)
+        return any(
+            verify(one, other, timeout_seconds=None, allow_set_relation_comp=self._inequalities)
+            for one in truth
+            for other in answer
+            if not _far_apart(one, other)
+        )
 
     def _parse(self, answer: str) -> list[Any]:
         """Let Math-Verify read an answer: what it found in it, as SymPy expressions and as text."""
@@ -62,6 +67,19 @@ class Equality:
 
         factor = Rational(1, 100) if self._percent == "fraction" else 1
         return [factor * found for found in search(rf"\boxed{{{number}}}") if isinstance(found, Basic)]
+
+
+def _far_apart(one: Any, other: Any) -> bool:
+    """Whether two exact numbers differ by so much that Math-Verify, after a long simplification, can only say no."""
+    from sympy import Expr, Float, UnevaluatedExpr
+
+    if not all(isinstance(a, Expr) and a.is_number and not a.has(Float, UnevaluatedExpr) for a in (one, other)):
+        return False  # of rounded numbers and percentages more than one value is right
+    try:
+        distance = abs((one - other).evalf(15))
+        return bool(distance > 1e-3)
+    except (TypeError, ValueError, ArithmeticError):  # no real number
+        return False
 
 
 def search(text: str) -> list[Any]:

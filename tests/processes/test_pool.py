@@ -67,7 +67,7 @@ def test_a_hostile_answer_costs_its_processor_time_and_no_more(plugins: Plugins)
     with Judge({"default": "math"}, plugins, Judging(processes=1, seconds=600)) as judge:
         ask(judge, r"\boxed{1}")
         before = forker().cpu_times()
-        (hostile,) = asyncio.run(judge.judge_all([Response(r"\boxed{9^{9^9}}", "5")]))
+        (hostile,) = asyncio.run(judge.judge_all([Response(r"\boxed{9^{9^9}+x}", "5")]))
         assert hostile == Verdict(Outcome.TIMED_OUT, 0.0, "took more than 1 s of processor time")
         after = _reaped(before)
         spent = after.children_user + after.children_system - before.children_user - before.children_system
