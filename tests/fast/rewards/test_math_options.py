@@ -110,6 +110,12 @@ def test_mixed_percentages() -> None:
     assert right(r"33\frac{1}{3}\%", r"\frac{100}{3}", percent="number")
 
 
+@pytest.mark.parametrize("percent", ["fraction", "number"])
+@pytest.mark.parametrize("answer", [r"(1, 2)\%", r"\{1\}\%", r"x\%", r"\%", "percent", r"50\%\%"])
+def test_a_percentage_of_no_number_is_wrong(answer: str, percent: str) -> None:
+    assert not right("50", answer, percent=percent)
+
+
 # -- units ------------------------------------------------------------------------------------------------------------
 
 SAME = [r"24 \text{ km}", r"24\text{km}", r"24\,\mathrm{km}", r"24\ \mbox{km}", "24 km", "24km", r"24.0 \text{ km}"]
