@@ -60,6 +60,8 @@ def quickstart_controls() -> str:
 
 def math_equivalence() -> str:
     """Where the reward `math` differs from Math-Verify, and how often."""
+    if not (BENCHMARKS / "results" / "math_equivalence.json").is_file():
+        return "Not measured yet."
     found = _results("math_equivalence")
     about = found["about"]
     rows = [[why, f"{count:,}", _example(found["examples"][why])] for why, count in found["differ"].items()]
@@ -78,6 +80,8 @@ def _example(examples: list[dict[str, Any]]) -> list[str]:
 
 def math_verdicts() -> str:
     """Speed of the reward `math` beside others."""
+    if not (BENCHMARKS / "results" / "math_verdicts.json").is_file():
+        return "Not measured yet."
     benchmark, found = _benchmark("math_verdicts")
     about = found["about"]
     rows = []
@@ -111,7 +115,7 @@ def _benchmark(name: str) -> tuple[Any, Any]:
     assert spec.loader is not None
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
-    return benchmark, json.loads(benchmark.RESULTS.read_text(encoding="utf-8"))
+    return benchmark, _results(name)
 
 
 def _matrix(rows: list[dict[str, Any]], cell: Callable[[dict[str, Any]], str]) -> str:
