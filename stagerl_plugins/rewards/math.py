@@ -65,7 +65,7 @@ class MathOptions(Options):
 
     @model_validator(mode="after")
     def _fit_together(self) -> MathOptions:
-        given = self.model_fields_set
+        given = {name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default}
         if self.answers != "math" and (unfit := given.intersection({*_OF_MATH, "take"})):
             raise ValueError(f"{_names(unfit)}: only with answers: math")
         if self.take == "box_or_search" and (unfit := given.intersection(_OF_MATH)):
