@@ -14,7 +14,7 @@ from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.rewards.judge import Judge, check_data_sources
 
-HOSTILE = [r"9^{9^9}+x", r"(10^8)!+0.5", r"x^{2^33}", r"\dfrac{5^{(5^{(5^{(5^5)})}-4)}-5}{16}"]
+HOSTILE = [r"9^{9^9}+x", r"(10^8)!+0.5", r"2^{2^33}+x", r"\dfrac{5^{(5^{(5^{(5^5)})}-4)}-5}{16}"]
 AS_TOLD = {"misbehaving": {"how": "as_told"}}
 
 
