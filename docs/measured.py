@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import statistics
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,19 +58,64 @@ def quickstart_controls() -> str:
     return table(["training", "seed", "tokens", *levels, "gain on all"], rows)
 
 
+def math_equivalence() -> str:
+    """Where the reward `math` differs from Math-Verify, and how often."""
+    if not (BENCHMARKS / "results" / "math_equivalence.json").is_file():
+        return "Not measured yet."
+    found = _results("math_equivalence")
+    about = found["about"]
+    rows = [[why, f"{count:,}", _example(found["examples"][why])] for why, count in found["differ"].items()]
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in found["compared"].items())
+    return (
+        f"{sum(found['compared'].values()):,} pairs of a ground truth and a response ({kinds}), seed {about['seed']}, "
+        f"Math-Verify {about['math-verify']}, SymPy {about['sympy']}.\n\n"
+    ) + table(["reason", "verdicts", "ground truth", "response"], ([why, n, *shown] for why, n, shown in rows))
+
+
+def _example(examples: list[dict[str, Any]]) -> list[str]:
+    """The ground truth and the response of the shortest example."""
+    shortest = min(examples, key=lambda one: len(one["truth"] + one["response"]))
+    return [f"`{shortest['truth']}`", f"`{' '.join(shortest['response'].split())}`"]
+
+
+def math_verdicts() -> str:
+    """Speed of the reward `math` beside others."""
+    if not (BENCHMARKS / "results" / "math_verdicts.json").is_file():
+        return "Not measured yet."
+    benchmark, found = _benchmark("math_verdicts")
+    about = found["about"]
+    rows = []
+    for processes, workloads in found["results"].items():
+        for workload, numbers in workloads.items():
+            took = {name: statistics.median(seconds) for name, seconds in numbers["seconds"].items()}
+            cells = [f"{took[name]:.2f} s" if name in took else "" for name in ("stagerl", "direct", "verl")]
+            times = [f"{numbers['ratios'][n]:.2f}" if n in took else "" for n in ("direct", "verl")]
+            rows.append([benchmark.TITLES[workload], processes.split()[0], f"{numbers['responses']:,}", *cells, *times])
+    header = ["responses", "processes", "number", "`math`", "Math-Verify", "verl", "times Math-Verify", "times verl"]
+    turns = len(next(iter(found["results"].values()))["short"]["seconds"]["stagerl"])
+    return (
+        f"Medians of {turns} turns (of the hostile batch: 1), {about['cpus']} processors with a load of "
+        f"{about['load'][0]:.0f}, verl {about['verl']}, Math-Verify {about['math-verify']}, seed {about['seed']}.\n\n"
+    ) + table(header, rows)
+
+
 def _interval(values: list[float], sign: str = "") -> str:
     mean, low, high = (f"{value:{sign}.2f}" for value in values)
     return f"{mean} ({low} to {high})"
 
 
-def _benchmark(name: str) -> tuple[Any, list[dict[str, Any]]]:
+def _results(name: str) -> Any:
+    return json.loads((BENCHMARKS / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _benchmark(name: str) -> tuple[Any, Any]:
     """A script of `benchmarks/` as a module, and its raw results."""
     spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
-    return benchmark, json.loads(benchmark.RESULTS.read_text(encoding="utf-8"))
+    return benchmark, _results(name)
 
 
 def _matrix(rows: list[dict[str, Any]], cell: Callable[[dict[str, Any]], str]) -> str:

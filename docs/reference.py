@@ -221,6 +221,8 @@ PARTS = {
     "plateau-rates": measured.plateau_rates,
     "validation-drop-rates": measured.validation_drop_rates,
     "quickstart-controls": measured.quickstart_controls,
+    "math-equivalence": measured.math_equivalence,
+    "math-verdicts": measured.math_verdicts,
 }
 
 

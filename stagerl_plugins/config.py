@@ -110,7 +110,8 @@ class VerdictBounds(Model):
         default_factory=_half_the_processors,
         ge=1,
         le=_MOST_PROCESSES,
-        description="Verdict processes on each node; half of its processors if left out.",
+        description="Verdict processes on each node; half of its processors if left out. "
+        "Twice as many while some calls are slow.",
     )
     concurrency: int = Field(
         256,

@@ -13,9 +13,7 @@ def last_boxed(text: str) -> str | None:
 
     Braces may be nested; escaped ones (`\\{`) do not count. Time is linear in the length of the text.
     """
-    start = None
-    for opening in _OPENING.finditer(text):
-        start = opening.end()
+    start = _last_opening(text)
     if start is None:
         return None
     depth = 1
@@ -23,4 +21,13 @@ def last_boxed(text: str) -> str | None:
         depth += {"{": 1, "}": -1}.get(token.group(), 0)
         if depth == 0:
             return text[start : token.start()]
+    return None
+
+
+def _last_opening(text: str) -> int | None:
+    """Where the content of the last box begins: looked for from the end, as that is where responses have it."""
+    place = len(text)
+    while (place := text.rfind(r"\boxed", 0, place)) >= 0:
+        if opening := _OPENING.match(text, place):
+            return opening.end()
     return None

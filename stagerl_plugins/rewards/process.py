@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
@@ -25,6 +26,8 @@ from stagerl_plugins.types import Outcome, Verdict
 START_SECONDS = 60.0  # processes that take longer to start are given up
 PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
 LONGEST_WAIT = 3600.0  # in one call: the operating system takes no more than 24 days
+BUFFER = 2**20  # bytes of responses on their way to a process, as far as the operating system lets us
+SLOW = 0.1  # a call that has used so much of its processor time is slow
 ATTEMPTS = 3  # a process may be killed while it starts
 
 
@@ -47,43 +50,62 @@ class VerdictProcess:
         connection: To the process.
         pid: Its process id, which is that of its process group too.
         cpu: Seconds of processor time that it has used up to now.
+        room: Bytes that the connection holds for sure, so that to send them takes no time.
     """
 
-    def __init__(self, connection: Connection, pid: int, cpu: float) -> None:
+    def __init__(self, connection: Connection, pid: int, cpu: float, room: int) -> None:
         self._connection = connection
         self._pid = pid
         self._cpu = cpu
+        self._room = room
+        self._given: deque[int] = deque()  # sizes of the messages that it has not answered
         self.alive = True
 
-    def ask(self, message: bytes, count: int, seconds: float, cpu_seconds: float | None) -> list[Verdict]:
-        """Have responses judged in one call.
+    @property
+    def idle(self) -> bool:
+        """Whether it has answered all that it was given."""
+        return not self._given
+
+    def ask(
+        self, messages: Sequence[bytes], count: int, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
+    ) -> list[Verdict]:
+        """Have the responses of the first of these messages judged in one call.
 
         Args:
-            message: The reward's key and the responses, pickled.
-            count: How many responses there are.
+            messages: The reward's key and the responses, pickled, for each. Those that follow the first are given to
+                the process as far as there is room, and must come first when this is called again.
+            count: How many responses the first has.
             seconds: Wall time after which the process is killed and the verdicts are `not_judged`.
             cpu_seconds: Processor time after which the process is killed and the verdict is `timed_out`; of a group it
                 is `not_judged`, as nobody knows which response it was.
+            slow: Called, once or more, when a tenth of that is used without a verdict.
 
         Raises:
             DiedIdleError: The process was dead already; the responses can be given to another one.
-            DiedError: It died while it judged.
+            DiedError: It died while it judged the first.
         """
         try:
-            self._connection.send_bytes(message)
+            for message in messages[len(self._given) :]:
+                if self._given and sum(self._given) + len(message) > self._room:
+                    break
+                self._connection.send_bytes(message)
+                self._given.append(len(message))
         except OSError as error:
-            self._close()
-            raise DiedIdleError from error
+            if not self._given:
+                self._close()
+                raise DiedIdleError from error
         try:
-            return self._answer_within(count, seconds, cpu_seconds)
+            return self._answer_within(count, seconds, cpu_seconds, slow)
         except BaseException:  # its answer would be taken for that to the next response
             self.kill()
             raise
 
-    def _answer_within(self, count: int, seconds: float, cpu_seconds: float | None) -> list[Verdict]:
+    def _answer_within(
+        self, count: int, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
+    ) -> list[Verdict]:
         deadline = time.monotonic() + seconds
-        allowed = cpu_seconds or LONGEST_WAIT
-        while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), allowed, LONGEST_WAIT))):
+        wait = LONGEST_WAIT if cpu_seconds is None else cpu_seconds * SLOW
+        while not self._connection.poll(max(0.0, min(deadline - time.monotonic(), wait, LONGEST_WAIT))):
             if time.monotonic() >= deadline:
                 self.kill()
                 return [Verdict.not_judged(f"took longer than {seconds:g} s")] * count
@@ -94,13 +116,17 @@ class VerdictProcess:
                     detail = f"took more than {cpu_seconds:g} s of processor time"
                     late = Verdict(Outcome.TIMED_OUT, 0.0, detail) if count == 1 else Verdict.not_judged(detail)
                     return [late] * count
-                allowed = max(0.02, cpu_seconds - used)
+                if used >= cpu_seconds * SLOW:
+                    slow()
+                next_limit = cpu_seconds if used >= cpu_seconds * SLOW else cpu_seconds * SLOW
+                wait = max(0.02, next_limit - used)
         return self._receive(count)
 
     def _receive(self, count: int) -> list[Verdict]:
         try:
             answer = json.loads(self._connection.recv_bytes())
             self._cpu = answer["cpu"]
+            self._given.popleft()
             if answer["last"]:
                 self._close()
             verdicts = [from_json(verdict) for verdict in answer["verdicts"]]
@@ -123,9 +149,10 @@ class VerdictProcess:
 
     def kill(self) -> None:
         """Kill the process and all that it started; the one that it was forked from reaps it."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._pid, signal.SIGKILL)
-        self._close()
+        if self.alive:  # else another process may have its number by now
+            with suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+            self._close()
 
     def _close(self) -> None:
         self.alive = False
@@ -197,11 +224,13 @@ class Zygote:
         bound = struct.pack("ll", int(START_SECONDS), 0)  # a stopped process must not hold us for ever
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+        room = ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 4  # the kernel counts more than our bytes
         with theirs:
             reduction.send_handle(self._control, theirs.fileno(), self._process.pid)
         connection = Connection(ours.detach())
         started = json.loads(_receive_within(connection, START_SECONDS))
-        return VerdictProcess(connection, started["pid"], started["cpu"])
+        return VerdictProcess(connection, started["pid"], started["cpu"], room)
 
     def close(self) -> None:
         """End it and every verdict process. Called twice, in case one was being started meanwhile."""

@@ -17,6 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from stagerl_plugins.sandboxes.interpreter import Interpreter
 from stagerl_plugins.types import Ended, Execution, Limits
 
@@ -179,8 +181,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _take_uid() -> tuple[socket.socket, int]:
-    """A user id that no other interpreter on this machine has, as long as the socket is open."""
-    for uid in _UIDS:
+    """A user id that no other interpreter on this machine has, as long as the socket is open, and no process either.
+
+    A process that is left over from an interpreter, and cannot be ended, would count as one of the programs'.
+    """
+    taken = {process.info["uids"].real for process in psutil.process_iter(["uids"]) if process.info["uids"]}
+    for uid in [uid for uid in _UIDS if uid not in taken]:
         lock = socket.socket(socket.AF_UNIX)
         try:
             lock.bind(f"\0stagerl-sandbox-{uid}")

@@ -1,3 +1,4 @@
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +7,13 @@ import psutil
 import pytest
 
 from stagerl_plugins.plugins import Plugins, load_plugins
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heeds_interrupts() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would all that the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from stagerl_plugins import Outcome, Response, Verdict
 from stagerl_plugins.config import Judging
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.rewards.judge import Judge
+from stagerl_plugins.rewards.worker import CALLS
 
 REWARDS = {"default": {"misbehaving": {"how": "as_told"}}}
 
@@ -51,6 +53,74 @@ def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> No
         end(forker())  # takes its children with it
         assert ask(judge, "process_id")[0].outcome is Outcome.CORRECT
         assert not judge.failures
+
+
+def test_a_process_is_replaced_after_a_bound_of_work(plugins: Plugins) -> None:
+    spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 60.0}}
+    with Judge({"default": spec}, plugins, Judging(processes=1, seconds=60)) as judge:
+        details = [verdict.detail for verdict in ask(judge, *["process_id"] * (CALLS + 1))]
+    assert set(details[:-1]) == {details[0]}
+    assert details[-1] != details[0]
+
+
+def test_a_hostile_answer_costs_its_processor_time_and_no_more(plugins: Plugins) -> None:
+    with Judge({"default": "math"}, plugins, Judging(processes=1, seconds=600)) as judge:
+        ask(judge, r"\boxed{1}")
+        before = forker().cpu_times()
+        (hostile,) = asyncio.run(judge.judge_all([Response(r"\boxed{9^{9^9}+x}", "5")]))
+        assert hostile == Verdict(Outcome.TIMED_OUT, 0.0, "took more than 1 s of processor time")
+        after = _reaped(before)
+        spent = after.children_user + after.children_system - before.children_user - before.children_system
+        assert 0.9 < spent < 2  # with what came before it, and the time until a busy machine notices
+
+
+def _reaped(before: Any) -> Any:
+    """The forker's processor times, once it has reaped a process."""
+    deadline = time.monotonic() + 30
+    while (now := forker().cpu_times()).children_user == before.children_user and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return now
+
+
+def test_each_response_has_its_own_verdict_whatever_happens_to_those_before_it(
+    plugins: Plugins, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They are given to a process ahead: some are slow, some kill it, and some are longer than a connection holds."""
+    spec = {"misbehaving": {"how": "echo", "cpu_seconds": 1.0}}
+    monkeypatch.setenv("MARKERS", str(tmp_path))
+    rng = random.Random(0)
+    texts = [str(n) for n in range(300)]
+    for n in rng.sample(range(300), 30):
+        texts[n] += rng.choice([" work", " crash_once", " long" + "x" * 3_000_000])
+    with Judge({"default": spec}, plugins, Judging(processes=2, seconds=600)) as judge:
+        verdicts = ask(judge, *texts)
+    assert [verdict.detail for verdict in verdicts] == [text.split()[0] for text in texts]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_slow_responses_hold_up_nobody(plugins: Plugins, processes: int) -> None:
+    """As many as there are processes, and each is busy in C code."""
+    spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 3.0}}
+
+    async def slow_and_others() -> None:
+        slow = [asyncio.ensure_future(judge.judge(Response("spin_in_c", ""))) for _ in range(processes)]
+        others = await judge.judge_all([Response("process_id", "")] * 50)
+        assert {verdict.outcome for verdict in others} == {Outcome.CORRECT}
+        assert len({verdict.detail for verdict in others}) <= processes
+        assert not any(task.done() for task in slow)
+        assert {(await task).outcome for task in slow} == {Outcome.TIMED_OUT}
+
+    with Judge({"default": spec}, plugins, Judging(processes=processes, seconds=600)) as judge:
+        asyncio.run(slow_and_others())
+
+
+def test_as_many_processes_stay_after_slow_responses_as_before(plugins: Plugins) -> None:
+    spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 1.0}}
+    with Judge({"default": spec}, plugins, Judging(processes=1, seconds=600)) as judge:
+        for _ in range(3):
+            assert all(verdict.judged for verdict in ask(judge, *["work", "process_id"] * 4))
+            assert len(_within(10, lambda: forker().children()[1:])) == 0
+            assert len(forker().children()) == 1
 
 
 def test_a_kill_costs_no_verdict(plugins: Plugins) -> None:

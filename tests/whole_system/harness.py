@@ -9,8 +9,9 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import psutil
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 import yaml
 
 from stagerl_plugins.run_folder import RunFolder
@@ -174,6 +176,15 @@ def interrupt(folder: Path, config: dict[str, Any], line: str, plugins: bool = F
     return _ended(folder / "runs" / name, process.returncode, "".join([*shown, text, rest]), errors, spy)
 
 
+@contextlib.contextmanager
+def private_ray() -> Iterator[None]:
+    """A folder of its own for a cluster that a test makes: runs that start beside it would join one in the common."""
+    temporary = tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)
+    with temporary as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)
+        yield
+
+
 def working_below(folder: Path) -> list[str]:
     """Processes whose working directory lies there: what a run starts inherits it, whatever else it loses."""
     found = []
@@ -184,10 +195,16 @@ def working_below(folder: Path) -> list[str]:
     return found
 
 
+def left_below(folder: Path, seconds: float) -> list[str]:
+    """The same, of what has not ended after so many seconds: what was killed takes its time to end."""
+    deadline = time.monotonic() + seconds
+    while (left := working_below(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
 def _ended(folder: Path, code: int, stdout: str, stderr: str, spy: Path) -> Run:
     assert not marked(str(folder)), "a process was left behind"
-    deadline = time.monotonic() + 10  # what was killed takes its time to end
-    while (left := working_below(folder.parents[1])) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    left = left_below(folder.parents[1], 10)
     assert not left, f"left behind without the run's mark: {left}"
     return Run(folder, code, stdout, stderr, spy)

@@ -11,6 +11,7 @@ import yaml
 from doc_pages import Block, blocks_in, commands_of
 from harness import sums, write_rows
 
+from stagerl_plugins.errors import UserError
 from stagerl_plugins.training.console import show_plan
 from stagerl_plugins.training.launch import prepare
 
@@ -41,9 +42,25 @@ def write_problems(folder: Path, files: str | list[str]) -> None:
         write_rows(folder / name, rows)
 
 
+def staged_commands() -> list[str]:
+    return [command for command in verl_commands() if "+stagerl=" in command]
+
+
+def stock_commands() -> list[str]:
+    return [command for command in verl_commands() if "+stagerl=" not in command]
+
+
+def composed(command: str) -> Any:
+    from hydra import compose, initialize_config_module
+
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        return compose("ppo_trainer", overrides=shlex.split(command)[3:])
+
+
 def test_there_are_runs_to_check() -> None:
     assert len(stage_files()) == 3
-    assert len(verl_commands()) == 2
+    assert len(staged_commands()) == 2
+    assert len(stock_commands()) == 1
 
 
 @pytest.mark.parametrize("block", stage_files(), ids=str)
@@ -57,15 +74,25 @@ def test_a_stage_file_is_accepted_and_planned(block: Block, here: Path) -> None:
     assert "steps at most" in summary
 
 
-@pytest.mark.parametrize("command", verl_commands())
-def test_a_verl_command_is_accepted(command: str, here: Path) -> None:
-    from hydra import compose, initialize_config_module
-
+@pytest.mark.parametrize("command", staged_commands())
+def test_a_staged_verl_command_is_accepted(command: str, here: Path) -> None:
     from stagerl_plugins.training.verl_config import build_curriculum, check_all
 
-    overrides = shlex.split(command)[3:]
-    with initialize_config_module("verl.trainer.config", version_base=None):
-        config = compose("ppo_trainer", overrides=overrides)
+    config = composed(command)
     write_problems(here, [config.data.train_files, config.data.val_files])
     curriculum = build_curriculum(*check_all(config))
     assert [curriculum.size_of(stage) for stage in curriculum.config.stages] == [20, 20]
+
+
+@pytest.mark.parametrize("command", stock_commands())
+def test_our_rewards_are_accepted_in_a_command_of_verls_own_trainer(command: str, here: Path) -> None:
+    from stagerl_plugins.training.verl_rewards import check
+
+    config = composed(command)
+    rows = [row | {"data_source": source} for source in config.reward.stagerl.rewards for row in sums(2, (3,), source)]
+    for name in (config.data.train_files, config.data.val_files):
+        write_rows(here / name, rows)
+    check(config)
+    write_rows(here / config.data.train_files, [row | {"data_source": "other"} for row in rows])
+    with pytest.raises(UserError, match="other"):
+        check(config)

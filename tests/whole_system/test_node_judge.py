@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from harness import HERE
+from harness import HERE, private_ray
 
 from stagerl_plugins import Response, Verdict
 
@@ -27,7 +27,7 @@ def workers() -> Iterator[list[Any]]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     folder = str(HERE / "plugins")
-    with pytest.MonkeyPatch.context() as patch:
+    with private_ray(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")]))
         patch.syspath_prepend(folder)
         from reward_worker import RewardWorker

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import environment
+from harness import environment, private_ray
 
 SCRIPT = """
 import os
@@ -38,11 +38,12 @@ cluster.shutdown()
     ],
 )
 def test_a_node_with_other_plugins_is_named(second, line):
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.replace("SECOND", repr(second))],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    with private_ray():
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT.replace("SECOND", repr(second))],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
     assert line in done.stdout, done.stderr[-2000:]

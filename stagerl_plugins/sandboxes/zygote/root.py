@@ -35,12 +35,14 @@ def build(folders: Iterable[str], host_processes: bool) -> None:
         if path in SYSTEM and os.path.islink(path):
             os.symlink(os.readlink(path), base + path)
         else:
-            _bind(f"/proc/self/fd/{descriptor}", base + path, os.path.isdir(path))
+            source = f"/proc/self/fd/{descriptor}"  # the path itself may lie below what is mounted now
+            _bind(source, base + path, os.path.isdir(source))
     for number, name in enumerate(STREAMS):
         os.symlink(f"/proc/self/fd/{number}", f"{base}/dev/{name}")
     os.mkdir(f"{base}/proc")
     os.makedirs(base + WORK)
-    os.symlink(WORK, f"{base}/tmp")
+    if not os.path.lexists(f"{base}/tmp"):  # else a readable folder lies there
+        os.symlink(WORK, f"{base}/tmp")
     if host_processes:
         kernel.mount(f"/proc/self/fd/{proc}", f"{base}/proc", None, kernel.MS_BIND | kernel.MS_REC)
     else:

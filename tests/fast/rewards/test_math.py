@@ -62,6 +62,11 @@ def test_other_answers_are_wrong_and_shown(truth: Any, answer: str) -> None:
     assert (verdict.outcome, verdict.score, verdict.detail) == (Outcome.WRONG, 0.0, answer)
 
 
+@pytest.mark.parametrize("answer", ["9^{9^9}", "(10^8)!", "2^{2^33}", "-9^{9^9}"])
+def test_numbers_too_large_to_write_down_are_wrong_without_being_worked_out(answer: str) -> None:
+    assert judge(answer, r"\frac{1}{2}").outcome is Outcome.WRONG
+
+
 def test_gold_comes_first_for_math_verify() -> None:
     """Its judgement is not symmetric."""
     assert judge("(1, 2)", "1 < x < 2").outcome is Outcome.CORRECT

@@ -51,6 +51,13 @@ def spin():
         pass
 
 
+def work():
+    end = time.process_time() + 0.5
+    while time.process_time() < end:
+        pass
+    return process_id()
+
+
 def spin_in_c():
     sum(range(10**13))  # never looks at a signal
 
@@ -115,6 +122,17 @@ returns = {
 }
 
 
+def echo(text):
+    """The first word as the detail; the second says what to do before."""
+    word, _, what = text.partition(" ")
+    if what == "work":
+        work()
+    if what == "crash_once" and not os.path.exists(marker := os.path.join(os.environ["MARKERS"], word)):
+        open(marker, "w").close()
+        crash()
+    return [Verdict(Outcome.CORRECT, 1.0, word)]
+
+
 class Misbehaving(Reward):
     """Does what its option `how` says."""
 
@@ -127,6 +145,8 @@ class Misbehaving(Reward):
             raise RuntimeError("no licence")
 
     async def score(self, responses):
+        if self.how == "echo":
+            return echo(responses[0].text)
         how, _, seconds = (self.how if self.how != "as_told" else responses[0].text).partition(" ")
         time.sleep(float(seconds or 0))
         return returns[how] if how in returns else globals()[how]()

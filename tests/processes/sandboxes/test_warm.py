@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -178,6 +183,34 @@ def test_an_interpreter_that_is_killed_is_lost_and_the_next_run_has_a_new_one(wa
         warm.run("print(2)", "", LIMITS)
     assert psutil.wait_procs(family, timeout=5)[1] == []
     assert warm.run("print(3)", "", LIMITS).stdout == "3\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives programs other user ids")
+def test_a_user_id_that_a_process_has_is_not_taken(tier, interpreter):
+    taken = user_of(WarmInterpreter(tier, interpreter))
+    with subprocess.Popen(["sleep", "60"], user=taken) as left_over:
+        assert user_of(WarmInterpreter(tier, interpreter)) != taken
+        left_over.kill()
+
+
+def user_of(warm):
+    """The user id that its programs have, on the machine; it is ended then."""
+    warm.start()
+    (uid,) = {psutil.Process(warm.pid).uids().real, *(one.uids().real for one in family_of(warm))} - {0}
+    warm.close()
+    return uid
+
+
+@pytest.mark.parametrize("place", ["/tmp", "/var/tmp"])
+def test_modules_may_lie_anywhere(tier, interpreter, place):
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        os.chmod(folder, 0o755)
+        (Path(folder) / "answer.py").write_text("IT = 42")
+        with_folder = replace(interpreter, folders=(*interpreter.folders, folder), paths=(*interpreter.paths, folder))
+        one = WarmInterpreter(tier, with_folder)
+        seen = one.run("import answer, tempfile; tempfile.TemporaryFile(); print(answer.IT)", "", LIMITS)
+        one.close()
+    assert seen.stdout == "42\n", seen.stderr
 
 
 def test_what_cannot_be_started_says_why():

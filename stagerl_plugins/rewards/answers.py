@@ -1,0 +1,115 @@
+"""What the text of an answer says before any mathematics: its unit, brackets, elements, letter and words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox)(?![A-Za-z])\s*")
+_SIZE = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg)(?![A-Za-z])|\\!")
+_BLANK = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![A-Za-z]))+")
+_LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*(?:[)\]]\s*[.:]?|[.:]|$)\s*(.*)", re.DOTALL)
+_MORE_LETTERS = re.compile(r"(?:and|or)\b|[,;/&]")
+_BRACED_UNIT = r"\\(?:text|textrm|mathrm|mbox)\s*\{(?P<braced>[^{}]*)\}"
+_BARE_UNIT = r"(?<=[\d\s}~])(?P<bare>[A-Za-z]+(?:/[A-Za-z]+)?)"
+_POWER = r"\s*(?:\^\s*\{?\s*(?P<power>-?\d)\s*\}?)?\s*\.?\s*\Z"
+_UNIT = re.compile(_BRACED_UNIT + _POWER)
+_ANY_UNIT = re.compile(f"(?:{_BRACED_UNIT}|{_BARE_UNIT}){_POWER}")
+_NUMBER = re.compile(
+    r"(?:(?<![\w.)}\]])-)?(?<![A-Za-z0-9.])(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+|(?=\.[0-9]))"
+    r"(?:\.[0-9]+)?(?:/[0-9]+)?(?:\s?\\?%)?"
+)
+_NAME = re.compile(r"(?<![\\<>!])=|\\in(?![A-Za-z])")
+_AND = re.compile(r",?\s*(?:\\text\s*\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])")
+_TOKEN = re.compile(r"\\.|[()\[\]{},;]", re.DOTALL)
+_OPENING = frozenset({"(", "[", "{", r"\{"})
+_CLOSING = frozenset({")", "]", "}", r"\}"})
+
+
+def words(text: str) -> str:
+    """An answer's text without LaTeX's text commands, blanks, capitals and a full stop at the end."""
+    return _BLANK.sub("", _readable(text)).casefold().rstrip(".")
+
+
+def letter(text: str, choices: str) -> str | None:
+    """The choice that an answer begins with: `B`, `(B)`, `\\text{b}`, `B. 42`; None where it names none or several."""
+    found = _LETTER.fullmatch(_readable(text))
+    if found is None or found.group(1).upper() not in choices:
+        return None
+    rest = found.group(2)
+    return None if _MORE_LETTERS.match(rest) or letter(rest, choices) else found.group(1).upper()
+
+
+def _readable(text: str) -> str:
+    text = _TEXT_COMMAND.sub("", unicodedata.normalize("NFKC", text))
+    return _BLANK.sub(" ", re.sub(r"[{}$*]", "", text)).strip()
+
+
+def last_number(text: str) -> str | None:
+    """The last number of a response, such as `-1,234.5`, `3/4` or `50%`; None if there is none."""
+    last = None
+    for found in _NUMBER.finditer(text):
+        last = found.group()
+    return last
+
+
+def without_unit(truth: str, answer: str, optional: bool) -> str | None:
+    """An answer without its unit; None if that is not the one of the ground truth, a last `\\text{}` after a number.
+
+    Args:
+        truth: The ground truth; without a unit, the answer comes back as it is.
+        answer: The answer; its unit may stand in `\\text{}` or not.
+        optional: Whether it may leave the unit out.
+    """
+    wanted, found = _unit_of(truth, _UNIT), _unit_of(answer, _ANY_UNIT)
+    if wanted is None or (found is None and optional):
+        return answer
+    if found is None or found[1] != wanted[1]:
+        return None
+    return found[0]
+
+
+def _unit_of(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
+    """A text before its unit, and the unit; None if it has none."""
+    found = pattern.search(text)
+    if found is None or not re.search(r"[0-9]|\\pi", text[: found.start()]):
+        return None
+    named = found.groupdict()
+    unit = _BLANK.sub("", named["braced"] or named.get("bare") or "").rstrip(".")
+    return text[: found.start()].rstrip("\\,~ "), unit + (named["power"] or "")
+
+
+def elements(text: str) -> tuple[str, list[str]]:
+    """The brackets around an answer, as two characters, and what they hold: `(1, 2]` is `(]` with `1` and `2`.
+
+    There are no brackets around `1, 2`, nor around one element unless it is a set. What stands before a last `=` or
+    `\\in` is left out.
+    """
+    text = _BLANK.sub(" ", _SIZE.sub("", _NAME.split(text)[-1]))
+    text = _AND.sub(",", text).replace("{,}", "").strip(" $")
+    if _THOUSANDS.fullmatch(text):
+        return "", [text]
+    opening = next((one for one in (r"\{", "(", "[") if text.startswith(one)), "")
+    held, closing, end = _split(text, len(opening))
+    brackets = opening[-1:] + closing[-1:]
+    if end == len(text) and len(brackets) == 2 and (len(held) > 1 or brackets == "{}"):
+        return brackets, held
+    return "", _split(text, 0)[0]
+
+
+def _split(text: str, start: int) -> tuple[list[str], str, int]:
+    """The pieces between commas up to the bracket that closes one more than was opened; that bracket; where it ends."""
+    pieces, depth = [], 0
+    for token in _TOKEN.finditer(text, start):
+        sign = token.group()
+        if sign in _OPENING:
+            depth += 1
+        elif sign in _CLOSING and depth:
+            depth -= 1
+        elif depth == 0 and (sign in _CLOSING or sign in ",;"):
+            pieces.append(text[start : token.start()].strip())
+            start = token.end()
+            if sign in _CLOSING:
+                return pieces, sign, start
+    return [*pieces, text[start:].strip()], "", len(text)

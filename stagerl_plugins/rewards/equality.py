@@ -1,0 +1,104 @@
+"""Are two answers equal? Math-Verify's judgement, at the speed of a comparison where that is enough."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any, Literal
+
+Percent = Literal["either", "fraction", "number"]
+
+_WARM_UP = (r"\frac{1}{2}", r"50\%", r"\sqrt{2}+x^2", r"(1, 2]", r"\{1, 2\}", "x=3", r"\text{B}", "1,000.5")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_PERCENT = re.compile(
+    r"(?:\\?%|(?<![A-Za-z\\])percent|\\(?:text|textrm|mathrm|mbox)\s*\{\s*(?:percent|\\?%)\s*\})\s*\Z"
+)
+
+
+class Equality:
+    """Math-Verify's judgement of two answers.
+
+    Args:
+        percent: What `50\\%` is: `fraction` for 0.5, `number` for 50, `either` for whichever the other answer is.
+        inequalities: Whether an inequality may answer for an interval; an interval may for an inequality anyway.
+    """
+
+    def __init__(self, percent: Percent = "either", inequalities: bool = False) -> None:
+        self._percent = percent
+        self._inequalities = inequalities
+        math_verify()
+        self.parse = lru_cache(maxsize=256)(self._parse)  # rollouts of a group share their truth, and often answers
+
+    def equal(self, truth: str, answer: str) -> bool:
+        """Whether an answer is equal to the ground truth: the order matters to Math-Verify."""
+        if answer == truth:  # right, whether or not it can be parsed
+            return True
+        if _INTEGER.fullmatch(truth) and _INTEGER.fullmatch(answer):
+            return False  # integers are equal if they are written alike
+        return self.verify(self.parse(truth), self.parse(answer))
+
+    def can_read(self, truth: str) -> bool:
+        """Whether a ground truth says anything to Math-Verify."""
+        return bool(_INTEGER.fullmatch(truth) or self.parse(truth))
+
+    def verify(self, truth: list[Any], answer: list[Any]) -> bool:
+        """Math-Verify's judgement of what was parsed."""
+        _, verify = math_verify()
+        return any(
+            verify(one, other, timeout_seconds=None, allow_set_relation_comp=self._inequalities)
+            for one in truth
+            for other in answer
+            if not _far_apart(one, other)
+        )
+
+    def _parse(self, answer: str) -> list[Any]:
+        """Let Math-Verify read an answer: what it found in it, as SymPy expressions and as text."""
+        sign = _PERCENT.search(answer)
+        if sign is None:
+            return search(rf"\boxed{{{answer}}}")
+        number = answer[: sign.start()].rstrip("\\,~ ")
+        if self._percent == "either":
+            # Math-Verify knows the sign only outside of the formula; inside, an equal text is all that it finds
+            return search(rf"$\boxed{{{number}}}$\%") + search(rf"\boxed{{{answer}}}")
+        from sympy import Expr, Rational
+
+        factor = Rational(1, 100) if self._percent == "fraction" else 1
+        return [factor * found for found in search(rf"\boxed{{{number}}}") if isinstance(found, Expr)]
+
+
+def _far_apart(one: Any, other: Any) -> bool:
+    """Whether two exact numbers differ by so much that Math-Verify, after a long simplification, can only say no."""
+    from sympy import Expr, Float, UnevaluatedExpr
+
+    if not all(isinstance(a, Expr) and a.is_number and not a.has(Float, UnevaluatedExpr) for a in (one, other)):
+        return False  # of rounded numbers and percentages more than one value is right
+    try:
+        return bool(abs((one - other).evalf(15)) > 1e-3)
+    except Exception:  # noqa: BLE001  such as for no real number; Math-Verify decides
+        return False
+
+
+def search(text: str) -> list[Any]:
+    """What Math-Verify finds in a text, as SymPy expressions and as text; nothing if it finds no answer."""
+    parse, _ = math_verify()
+    return list(parse(text, parsing_timeout=None))
+
+
+@cache
+def math_verify() -> tuple[Callable[..., Any], Callable[..., bool]]:
+    """Math-Verify's `parse` and `verify`, imported and warmed up: the first calls fill its parser's tables.
+
+    Its own time limits are signals and stay off: the verdict process is limited from outside.
+    """
+    from math_verify import parse, verify
+    from sympy.utilities.exceptions import SymPyDeprecationWarning
+
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its time limits are off
+    warnings.simplefilter("ignore", SymPyDeprecationWarning)  # odd answers would fill the log
+    for answer in _WARM_UP:
+        for text in (rf"\boxed{{{answer}}}", rf"$\boxed{{{answer}}}$\%"):
+            verify(parse(text, parsing_timeout=None), parse(r"\boxed{7}", parsing_timeout=None), timeout_seconds=None)
+    return parse, verify
