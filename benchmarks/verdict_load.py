@@ -52,7 +52,6 @@ HOSTILE_PROGRAMS = {
     "import os\nif os.fork() == 0:\n    os.setsid()\n    while True: pass": Outcome.WRONG,
     "for n in range(10**4): open(f'file_{n}', 'w').write('x' * 10**5)": Outcome.WRONG,
     "import os\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)": Outcome.WRONG,
-    "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()": Outcome.WRONG,
     "import time\ntime.sleep(1000)": Outcome.TIMED_OUT,
 }
 
@@ -69,7 +68,7 @@ class Sample:
     threads: int
     processes: int
     zombies: int
-    temporary: int  # entries of the temporary folder and of shared memory
+    temporary: int  # entries of the folder for temporary files
 
 
 def responses(rng: random.Random, count: int) -> list[tuple[Response, Outcome]]:
@@ -100,9 +99,8 @@ def below() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
 
-def temporary_entries() -> set[str]:
-    folders = [Path(tempfile.gettempdir()), Path("/dev/shm")]
-    return {str(entry) for folder in folders if folder.is_dir() for entry in folder.iterdir()}
+def temporary_entries() -> list[str]:
+    return sorted(map(str, Path(tempfile.gettempdir()).iterdir()))
 
 
 def sample(began: float, judged: int) -> Sample:
@@ -172,25 +170,23 @@ async def load(judge: Judge, minutes: float, rng: random.Random) -> tuple[Counte
 
 def growth(samples: list[Sample]) -> dict[str, float]:
     """By how much each number's median in the last third is above that in the second third; the first is warm-up."""
-    third = max(1, len(samples) // 3)
-    middle, last = samples[third : 2 * third], samples[2 * third :]
-    if not middle:
+    third = len(samples) // 3
+    if not third:
         return {}
     names = ("own_memory", "memory", "open_files", "threads", "processes", "temporary")
-    return {
-        name: round(
-            statistics.median(getattr(s, name) for s in last) - statistics.median(getattr(s, name) for s in middle), 1
-        )
-        for name in names
-    }
+    middle, last = samples[third : 2 * third], samples[-third:]
+    return {name: round(middle_of(last, name) - middle_of(middle, name), 1) for name in names}
 
 
-def left(before: set[str]) -> list[str]:
+def middle_of(samples: list[Sample], name: str) -> float:
+    return float(statistics.median(getattr(sample, name) for sample in samples))
+
+
+def left() -> list[str]:
     """Processes and temporary files that are still there, a while after the judge was closed."""
     deadline = time.monotonic() + 30
     while True:
-        found = [f"process {process.pid} {process.name()}" for process in below()]
-        found += [f"file {entry}" for entry in sorted(temporary_entries() - before)]
+        found = [str(process) for process in below()] + temporary_entries()
         if not found or time.monotonic() > deadline:
             return found
         time.sleep(0.2)
@@ -206,13 +202,15 @@ def main() -> None:
     rewards = json.loads(json.dumps(REWARDS))
     if given.tier:
         rewards["code"]["code"]["sandbox"]["local"]["tier"] = given.tier
-    before = temporary_entries()
     killer = Killer(given.kill_every, random.Random(f"{given.seed} kills"))
-    with Judge(rewards, load_plugins(), Judging(processes=2)) as judge:
-        killer.start()
-        seen, false, samples = asyncio.run(load(judge, given.minutes, random.Random(given.seed)))
-        killer.end()
-    remains = left(before)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder  # nobody else's
+        with Judge(rewards, load_plugins(), Judging(processes=2)) as judge:
+            killer.start()
+            seen, false, samples = asyncio.run(load(judge, given.minutes, random.Random(given.seed)))
+            killer.end()
+        remains = left()
+        tempfile.tempdir = None
     about = {
         "seed": given.seed,
         "tier": given.tier,
