@@ -63,8 +63,8 @@ def steps_table(steps: list[list[Rollout]]) -> Table:
 def validation_table(entries: list[dict[str, Any]]) -> Table:
     """A row for each set of held-out problems: its mean reward at each validation."""
     validated = [entry for entry in entries if any(name.startswith("validation/") for name in entry)]
-    table = Table(title="held-out problems: reward after step", title_justify="left", box=None, header_style="bold")
-    table.add_column("set")
+    table = Table(box=None, header_style="bold")
+    table.add_column("held-out problems, reward after step")
     for entry in validated:
         table.add_column(str(entry["step"]), justify="right")
     for name in sorted({name for entry in validated for name in entry if name.startswith("validation/")}):
