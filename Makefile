@@ -5,12 +5,13 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
+MIXED := build/mixed_math_code
 export HF_HUB_OFFLINE ?= 1
 # bytecode is written on first use, not by pip: of 30,000 modules one in five is ever imported
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-processes test-whole-system test-faults lint types docs benchmarks clean
+.PHONY: help venv demo demo-mixed test test-fast test-processes test-whole-system test-faults lint types docs benchmarks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +26,13 @@ venv: .venv/.installed ## Build .venv with verl, vLLM and torch for CPUs
 
 demo: venv ## Grade, level, train in two stages, evaluate: MODEL=… CONTROL=uniform|hard_only|random_reward SEED=…
 	$(BIN)/python examples/quickstart/demo.py $(if $(MODEL),--model $(MODEL)) $(if $(CONTROL),--control $(CONTROL)) $(if $(SEED),--seed $(SEED))
+
+demo-mixed: venv $(MIXED)/model/tokenizer.json ## Train math and code in one batch, 2 to 1 in every step, with a sandbox
+	$(BIN)/stagerl train examples/mixed_math_code/mixed.yaml
+	$(BIN)/python examples/mixed_math_code/show.py
+
+$(MIXED)/model/tokenizer.json: | venv
+	$(BIN)/python examples/mixed_math_code/make.py
 
 lint: venv ## Check style and format
 	$(BIN)/ruff check .

@@ -173,4 +173,4 @@ class Sandbox:
         raise NotImplementedError("a sandbox must have `run`")
 
     async def close(self) -> None:
-        """Release all that it holds. Called once."""
+        """Release all that it holds. Called once, in the event loop of `run`, when nothing runs any more."""

@@ -13,16 +13,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from task import LENGTHS, Sum, draw
+from task import LARGEST, LENGTHS, Sum, draw
 
 TRAIN, HELD_OUT = 60, 20  # problems of each number of terms; of two terms there are 162 in all
 
 
-def distinct(rng: random.Random, terms: int, count: int) -> list[Sum]:
-    """Different random sums of so many terms."""
+def distinct(rng: random.Random, terms: int, count: int, largest: int = LARGEST) -> list[Sum]:
+    """Different random sums of so many terms, each from 1 to `largest`."""
     found: dict[str, Sum] = {}
     while len(found) < count:
-        problem = draw(rng, terms)
+        problem = draw(rng, terms, largest)
         found.setdefault(problem.text, problem)
     return list(found.values())
 

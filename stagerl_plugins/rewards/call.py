@@ -9,6 +9,7 @@ from stagerl_plugins.config import parse_options
 from stagerl_plugins.errors import PluginError, UserError, at, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward, Sandbox
+from stagerl_plugins.rewards.loop import OwnLoop
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 BASES: dict[str, type] = {"reward": Reward, "sandbox": Sandbox}
@@ -20,11 +21,13 @@ class WorkerSetup:
     Args:
         plugins: Where they are found.
         path: The key of the plugin that it is given to, for messages; empty for what the configuration names itself.
+        sandboxes: Where those that are built come in; whoever builds the first plugin closes them.
     """
 
-    def __init__(self, plugins: Plugins, path: str = "") -> None:
+    def __init__(self, plugins: Plugins, path: str = "", sandboxes: list[Sandbox] | None = None) -> None:
         self._plugins = plugins
         self._path = path
+        self.sandboxes = [] if sandboxes is None else sandboxes
 
     def build(self, kind: str, spec: Any, name: str) -> Any:
         """The plugin of this kind that `spec` names, built.
@@ -53,11 +56,13 @@ class WorkerSetup:
             raise PluginError(f"{registration}: {said}")
         if fault := _fault_of(registration, built):
             raise PluginError(f"{registration}: {fault}")
+        if isinstance(built, Sandbox):
+            self.sandboxes.append(built)
         return built
 
     def _below(self, path: str) -> WorkerSetup:
         """The setup of a child."""
-        return WorkerSetup(self._plugins, path)
+        return WorkerSetup(self._plugins, path, self.sandboxes)
 
 
 def _fault_of(registration: Registration, built: Any) -> str | None:
@@ -77,8 +82,8 @@ def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
     Raises:
         UserError: One cannot be built; names its key.
     """
-    setup = WorkerSetup(plugins)
     for source, spec in rewards.items():
+        setup = WorkerSetup(plugins)
         try:
             setup.build("reward", spec, f"rewards.{source}")
         except UserError:
@@ -87,6 +92,8 @@ def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
             raise at(f"rewards.{source}", UserError(str(error))) from error
         except Exception as error:
             raise UserError(f"rewards.{source}: cannot be built: {describe(error)}{place_of(error)}") from error
+        finally:
+            OwnLoop("checked", [sandbox.close for sandbox in setup.sandboxes]).close()
 
 
 async def call(reward: Reward, responses: Sequence[Response]) -> list[Verdict]:

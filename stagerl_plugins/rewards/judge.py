@@ -12,7 +12,7 @@ from typing import Any
 from stagerl_plugins.config import Judging, parse_options
 from stagerl_plugins.errors import PluginError, UserError, nearest
 from stagerl_plugins.plugins import Plugins, Registration
-from stagerl_plugins.protocols import Reward
+from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.call import WorkerSetup, describe
 from stagerl_plugins.rewards.groups import Ask
 from stagerl_plugins.rewards.loop import OwnLoop
@@ -122,7 +122,7 @@ class Judge:
             verifier.abandon(group)
 
     def close(self) -> None:
-        """End the verdict processes, and what else waits. Their responses become `not_judged`. May be called twice."""
+        """End verdict processes, sandboxes and what waits: their responses become `not_judged`. May be called twice."""
         self._close()
 
     def __enter__(self) -> Judge:
@@ -187,13 +187,14 @@ class _Bench:
 
     def _ask_here(self, spec: Any, key: str, registration: Registration) -> Ask:
         before = len(self.verifiers)
+        setup = _JudgeSetup(self._plugins, self)
         try:
-            reward = self.built[key] = _JudgeSetup(self._plugins, self).build("reward", spec, f"rewards.{key}")
+            reward = self.built[key] = setup.build("reward", spec, f"rewards.{key}")
         except (UserError, PluginError):
             raise
         except Exception as error:
             raise PluginError(f"rewards.{key}: {registration} cannot be built: {describe(error)}") from error
-        self.loops.append(OwnLoop(f"reward-{key}"))
+        self.loops.append(OwnLoop(f"reward-{key}", [sandbox.close for sandbox in setup.sandboxes]))
         # one that asks others is not bounded, as they are: a group would wait for rollouts that wait for their turn
         turns = Turns(self._judging.concurrency) if len(self.verifiers) == before else None
         return ask_here(reward, self.loops[-1], self._judging.seconds, turns)
@@ -206,10 +207,11 @@ class _JudgeSetup(WorkerSetup):
         plugins: Where plugins are found.
         bench: Where the child rewards come in.
         path: The key of the plugin that it is given to; empty for what the configuration names itself.
+        sandboxes: Where those that are built come in.
     """
 
-    def __init__(self, plugins: Plugins, bench: _Bench, path: str = "") -> None:
-        super().__init__(plugins, path)
+    def __init__(self, plugins: Plugins, bench: _Bench, path: str = "", sandboxes: list[Sandbox] | None = None) -> None:
+        super().__init__(plugins, path, sandboxes)
         self._bench = bench
 
     def build(self, kind: str, spec: Any, name: str) -> Any:
@@ -218,7 +220,7 @@ class _JudgeSetup(WorkerSetup):
         return super().build(kind, spec, name)
 
     def _below(self, path: str) -> WorkerSetup:
-        return _JudgeSetup(self._plugins, self._bench, path)
+        return _JudgeSetup(self._plugins, self._bench, path, self.sandboxes)
 
 
 def _close(pool: VerdictPool, loops: Iterable[OwnLoop]) -> None:

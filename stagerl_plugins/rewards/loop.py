@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 ANSWER_SECONDS = 1.0  # a loop that takes longer to do nothing is blocked
+CLOSE_SECONDS = 30.0  # for what is awaited at the end
+
+_log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -18,13 +24,16 @@ class OwnLoop:
 
     Args:
         name: The thread's.
+        at_end: Called and awaited in the loop when it is closed, such as the `close` of what runs in it.
 
     Attributes:
         closed: Nothing is begun any more.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, at_end: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()) -> None:
         self._name = name
+        self._at_end = at_end
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._current: asyncio.AbstractEventLoop | None = None
         self._begun: list[asyncio.AbstractEventLoop] = []
@@ -39,14 +48,18 @@ class OwnLoop:
                 never: Future[Result] = Future()
                 never.cancel()
                 return never
-            if self._current is None:
-                self._current = asyncio.new_event_loop()
-                self._begun.append(self._current)
-                threading.Thread(target=_serve, args=[self._current], name=self._name, daemon=True).start()
-            future = asyncio.run_coroutine_threadsafe(work, self._current)
+            future = asyncio.run_coroutine_threadsafe(work, self._begin())
             self._running.add(future)
         future.add_done_callback(self._running.discard)
         return future
+
+    def _begin(self) -> asyncio.AbstractEventLoop:
+        """The loop, begun if it is not."""
+        if self._current is None:
+            self._current = asyncio.new_event_loop()
+            self._begun.append(self._current)
+            threading.Thread(target=_serve, args=[self._current], name=self._name, daemon=True).start()
+        return self._current
 
     async def renew_if_blocked(self) -> None:
         """Leave a loop that does not answer to what blocks it; what comes next has another one."""
@@ -62,15 +75,42 @@ class OwnLoop:
                 self._current = None
 
     def close(self) -> None:
-        """End what runs; nobody waits any more, also for what blocks or ignores that. May be called twice."""
+        """End what runs; nobody waits any more, also for what blocks or ignores that. May be called twice.
+
+        Does nothing in a process that was forked from ours.
+        """
         with self._lock:
-            if self.closed:
+            if self.closed or os.getpid() != self._process:
                 return
             self.closed = True
+            last = self._begin() if self._at_end else None
         for future in list(self._running):
             future.cancel()
         for loop in self._begun:
-            loop.call_soon_threadsafe(loop.stop)
+            if loop is not last:
+                loop.call_soon_threadsafe(loop.stop)
+        if last is not None:
+            ended = asyncio.run_coroutine_threadsafe(self._end(), last)
+            ended.add_done_callback(lambda _: last.call_soon_threadsafe(last.stop))
+            if not self._is_here():  # the garbage collector may close us from anywhere
+                with suppress(TimeoutError):
+                    ended.result(CLOSE_SECONDS + ANSWER_SECONDS)
+
+    async def _end(self) -> None:
+        """The last that is done in a loop."""
+        tasks = [asyncio.ensure_future(call()) for call in self._at_end]
+        done, _ = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        for task in done:
+            # when the interpreter ends, threads are refused; who needs one ends by itself then
+            if not task.cancelled() and (error := task.exception()) and threading.main_thread().is_alive():
+                _log.warning("%s: could not be closed: %r", self._name, error)
+
+    def _is_here(self) -> bool:
+        """Whether one of the loops runs in this thread."""
+        try:
+            return asyncio.get_running_loop() in self._begun
+        except RuntimeError:
+            return False
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

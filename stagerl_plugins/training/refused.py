@@ -11,6 +11,7 @@ from stagerl_plugins.config import Config
 from stagerl_plugins.errors import UserError, nearest
 from stagerl_plugins.training.checkpoints import Checkpoints
 from stagerl_plugins.training.resume import fingerprint
+from stagerl_plugins.training.verl_rewards import check_no_sandbox
 
 AGENT_LOOP_MANAGER = "stagerl_plugins.training.agent_loop.StagedAgentLoopManager"
 REWARD_MANAGER = "StagedRewardManager"
@@ -89,6 +90,7 @@ def check(config: DictConfig, settings: Config) -> None:
             raise UserError(
                 f"trainer.{name}=1: verl deletes the old checkpoint before the new one counts; use 2, or null"
             )
+    check_no_sandbox(config)
     _check_kl(config)
     longest = config.data.max_response_length
     for name, stage in settings.stages.items():

@@ -86,6 +86,7 @@ def check(config: DictConfig) -> None:
     if (manager.source, manager.name, manager.module.path) != ("importlib", MANAGER, REWARD_MODULE):
         return
     section, plugins = read(config)
+    check_no_sandbox(config)
     if config.reward.reward_model.enable:
         raise UserError("reward.reward_model.enable=True: verl then asks its model and no reward manager; turn it off")
     rollout = config.actor_rollout_ref.rollout
@@ -103,6 +104,19 @@ def check(config: DictConfig) -> None:
             check_data_sources(section.rewards, known)
     except UserError as error:
         raise UserError(f"reward.stagerl.{error}") from None
+
+
+def check_no_sandbox(config: DictConfig) -> None:
+    """Refuse the server that verl's own reward functions would run programs on: each reward names its sandbox.
+
+    Raises:
+        UserError: One line with what to write instead.
+    """
+    if url := OmegaConf.select(config, "reward.sandbox_fusion.url"):
+        raise UserError(
+            f"reward.sandbox_fusion.url={url}: only verl's own reward functions ask it; remove it, and give the reward "
+            f"`code` the option sandbox={{sandbox_fusion:{{endpoints:['{url}']}}}}"
+        )
 
 
 def _data_sources(config: DictConfig) -> set[str] | None:

@@ -68,6 +68,7 @@ def test_what_verl_sets_by_default_is_taken() -> None:
         ({"actor_rollout_ref.actor.checkpoint.async_save": True}, "async_save=True: "),
         ({"trainer.del_local_ckpt_after_load": True}, "del_local_ckpt_after_load=True: "),
         ({"data.gen_batch_size": 64}, "data.gen_batch_size=64: "),
+        ({"reward.sandbox_fusion.url": "http://a:8080"}, "reward.sandbox_fusion.url=http://a:8080: only verl's own"),
         ({"trainer.max_actor_ckpt_to_keep": 1}, "trainer.max_actor_ckpt_to_keep=1: "),
         ({"actor_rollout_ref.rollout.name": "???"}, "rollout.name: is missing"),
         ({"actor_rollout_ref.rollout.name": "sglang"}, "rollout.name=sglang: "),

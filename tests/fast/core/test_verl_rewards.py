@@ -61,6 +61,7 @@ def test_verl_s_own_function_is_the_reward_unless_others_are_named(tmp_path: Pat
         ({"reward.stagerl.rewards.a": "maths"}, "reward.stagerl.rewards.a: no reward is called 'maths': did you mean"),
         ({"reward.stagerl.rewards.a.math.secs": 1}, "reward.stagerl.rewards.a.math.secs: unknown key; did you mean 's"),
         ({"reward.stagerl.rewards.a.verl_function.path": "/no.py"}, "reward.stagerl.rewards.a"),
+        ({"reward.sandbox_fusion.url": "http://a:8080"}, "reward.sandbox_fusion.url=http://a:8080: only verl's own"),
         ({"reward.reward_model.enable": True}, "reward.reward_model.enable=True: verl then asks its model"),
     ],
 )

@@ -10,10 +10,14 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
+from stagerl_plugins.config import Judging
+from stagerl_plugins.plugins import load_plugins
 from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.code.reward import CodeOptions, CodeReward
+from stagerl_plugins.rewards.judge import Judge
 from stagerl_plugins.sandboxes.local import LocalOptions, LocalSandbox
 from stagerl_plugins.types import Ended, Execution, Outcome, Response, Verdict
 
@@ -351,3 +355,14 @@ def test_the_same_program_of_a_group_runs_once(sandbox, monkeypatch):
     asyncio.run(fresh.close())
     assert len(verdicts) == 8
     assert sorted(ran) == sorted(SUMS["inputs"])
+
+
+def test_nothing_of_a_sandbox_is_left_when_its_judge_is_closed():
+    rewards = {"default": {"code": {"take": "whole", "sandbox": {"local": {"workers": 2}}}}}
+    before = set(psutil.Process().children(recursive=True))
+    with Judge(rewards, load_plugins(), Judging()) as judge:
+        tests = json.dumps({"inputs": ["1", "2"], "outputs": ["1", "2"]})
+        verdict = asyncio.run(judge.judge(Response("print(input())", tests)))
+        assert verdict.outcome is Outcome.CORRECT
+        assert set(psutil.Process().children(recursive=True)) > before
+    assert set(psutil.Process().children(recursive=True)) == before
