@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 
-# numbers of x86_64; the most frequent first, as the filter is gone through in this order
+# numbers of x86_64
 _ALLOWED = {
     "read": 0, "write": 1, "futex": 202, "mmap": 9, "munmap": 11, "brk": 12, "mprotect": 10, "madvise": 28,
     "newfstatat": 262, "openat": 257, "close": 3, "lseek": 8, "fstat": 5, "getdents64": 217, "clock_gettime": 228,
@@ -45,7 +45,7 @@ _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ 
 _FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
 _NAME_OF_THREAD = (15, 16)  # PR_SET_NAME, PR_GET_NAME
 
-_LOAD, _JUMP_IF_EQUAL, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
+_LOAD, _JUMP_IF_EQUAL, _JUMP_IF_NOT_BELOW, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _MACHINE = 0, 4  # offsets in `struct seccomp_data`; arguments of 8 bytes begin at 16
 _X86_64 = 0xC000_003E
 _KILL, _ALLOW, _REFUSE = 0x8000_0000, 0x7FFF_0000, 0x0005_0000
@@ -63,22 +63,42 @@ def filter_for(processes: bool, signals: bool, sessions: bool, modes: bool) -> b
         sessions: Whether those that it starts may leave its group; only where they end with it nevertheless.
         modes: Whether it may change modes and times of files; only where it has no other files than its own.
     """
-    code = [_step(_LOAD, _MACHINE), *_unless(_X86_64, [_step(_RETURN, _KILL)]), _step(_LOAD, _NUMBER)]
     wanted = ((True, _ALLOWED), (processes, _PROCESSES), (processes and sessions, _SESSIONS), (modes, _MODES))
-    for number in [number for yes, calls in wanted if yes for number in calls.values()]:
-        code += _when(number, [_step(_RETURN, _ALLOW)])
+    calls = dict.fromkeys((number for yes, some in wanted if yes for number in some.values()), _ALLOWANCE)
     for number, place in _SIGNALS.values() if signals else ():
-        code += _when(number, [_step(_RETURN, _ALLOW)] if processes else _but(place, _SIGKILL))
+        calls[number] = _ALLOWANCE if processes else _but(place, _SIGKILL)
     # its flags lie in memory, out of a filter's reach; without it the C library takes `clone`
-    code += _when(_CLONE3, [_step(_RETURN, _REFUSE | errno.ENOSYS)])
-    code += _when(_CLONE, _clone(processes))
-    code += _when(_SOCKETPAIR, _argument(0, (_AF_UNIX,), errno.EPERM))
-    code += _when(_IOCTL, _argument(1, _IOCTLS, errno.ENOTTY))
-    code += _when(_FCNTL, _argument(1, _FCNTLS, errno.EPERM))
-    code += _when(_PRCTL, _argument(0, _NAME_OF_THREAD, errno.EPERM))
-    code += _when(_SETRLIMIT, _but(0, _RLIMIT_CPU))
-    code += _when(_PRLIMIT, _prlimit())
-    return b"".join([*code, _step(_RETURN, _REFUSE | errno.EPERM)])
+    calls[_CLONE3] = [_refusal(errno.ENOSYS)]
+    calls[_CLONE] = _clone(processes)
+    calls[_SOCKETPAIR] = _argument(0, (_AF_UNIX,), errno.EPERM)
+    calls[_IOCTL] = _argument(1, _IOCTLS, errno.ENOTTY)
+    calls[_FCNTL] = _argument(1, _FCNTLS, errno.EPERM)
+    calls[_PRCTL] = _argument(0, _NAME_OF_THREAD, errno.EPERM)
+    calls[_SETRLIMIT] = _but(0, _RLIMIT_CPU)
+    calls[_PRLIMIT] = _prlimit()
+    machine = [_step(_LOAD, _MACHINE), *_unless(_X86_64, [_step(_RETURN, _KILL)])]
+    return b"".join([*machine, _step(_LOAD, _NUMBER), *_by_halves(_segments(calls))])
+
+
+def _segments(calls: dict[int, list[bytes]]) -> list[tuple[int, list[bytes]]]:
+    """What is done from which number on: neighbours that are treated alike are one, all others are refused."""
+    found = [(0, [_refusal(errno.EPERM)])]
+    for number in sorted({*calls, *(number + 1 for number in calls)}):
+        steps = calls.get(number, [_refusal(errno.EPERM)])
+        if number == 0:
+            found = []
+        if not found or found[-1][1] != steps:
+            found.append((number, steps))
+    return found
+
+
+def _by_halves(segments: list[tuple[int, list[bytes]]]) -> list[bytes]:
+    """A search by halves: the kernel goes through a filter for every system call there is when it is installed."""
+    if len(segments) == 1:
+        return segments[0][1]
+    middle = len(segments) // 2
+    below = _by_halves(segments[:middle])
+    return [_step(_JUMP_IF_NOT_BELOW, segments[middle][0], len(below), 0), *below, *_by_halves(segments[middle:])]
 
 
 def _clone(processes: bool) -> list[bytes]:
@@ -115,8 +135,12 @@ def _unless(value: int, steps: list[bytes]) -> list[bytes]:
 
 
 def _refusal(number: int) -> bytes:
+    """Fail with this error number."""
     return _step(_RETURN, _REFUSE | number)
 
 
 def _step(operation: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("HBBI", operation, if_true, if_false, value & 0xFFFF_FFFF)
+
+
+_ALLOWANCE = [_step(_RETURN, _ALLOW)]
