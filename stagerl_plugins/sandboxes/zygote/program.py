@@ -14,21 +14,27 @@ from types import ModuleType
 from typing import Any, NoReturn, TextIO, cast
 
 
+def prepare(folder: str) -> None:
+    """What every program begins with, made once before any is forked: environment, standard streams, arguments.
+
+    Args:
+        folder: Its working directory.
+    """
+    os.environ.clear()
+    os.environ.update(PATH="/usr/bin:/bin", HOME=folder, LANG="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    sys.stdin, sys.stdout, sys.stderr = _streams()
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc, assignment]
+    sys.argv = ["solution.py"]
+
+
 def run(text: str, folder: str) -> NoReturn:
-    """Run a program with standard streams 0 to 2 and end this process with its exit status.
+    """Run a program with standard streams 0 to 2, which are pipes, and end this process with its exit status.
 
     Args:
         text: The program.
         folder: Its working directory, and the first place of its imports.
     """
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(PATH="/usr/bin:/bin", HOME=folder, LANG="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    sys.stdin = _stream(0, "r", "surrogateescape")
-    sys.stdout = _stream(1, "w", "strict")
-    sys.stderr = _stream(2, "w", "backslashreplace")
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc, assignment]
-    sys.argv = ["solution.py"]
     sys.path.insert(0, folder)
     random.seed()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,6 +43,21 @@ def run(text: str, folder: str) -> NoReturn:
     sys.modules["__main__"] = main
     gc.enable()
     os._exit(_end(_exit_status(text, main), main))
+
+
+def _streams() -> tuple[TextIO, TextIO, TextIO]:
+    """Text streams on the descriptors 0 to 2 for the time when these are pipes: a stream asks once what it is on."""
+    kept = [os.dup(descriptor) for descriptor in range(3)]
+    pipe = read, write = os.pipe()
+    try:
+        for descriptor, end in enumerate((read, write, write)):
+            os.dup2(end, descriptor)
+        return _stream(0, "r", "surrogateescape"), _stream(1, "w", "strict"), _stream(2, "w", "backslashreplace")
+    finally:
+        for descriptor, end in enumerate(kept):
+            os.dup2(end, descriptor)
+        for descriptor in (*kept, *pipe):
+            os.close(descriptor)
 
 
 def _stream(descriptor: int, mode: str, errors: str) -> TextIO:

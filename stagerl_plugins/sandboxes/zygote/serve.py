@@ -12,6 +12,7 @@ import struct
 import sys
 from typing import Any
 
+from . import program
 from .box import Bounds, Box
 from .execution import execute
 
@@ -41,6 +42,7 @@ def main(descriptor: int) -> None:
         for name in (*_OFTEN, *settings["modules"]):
             importlib.import_module(name)
         box = Box(settings["tier"], settings["uid"], settings["folders"], settings["work"])
+        program.prepare(box.work)
     except (OSError, ImportError) as error:
         _send(descriptor, {"failed": f"{type(error).__name__}: {error}"})
         return
