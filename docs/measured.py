@@ -99,6 +99,32 @@ def math_verdicts() -> str:
     ) + table(header, rows)
 
 
+def code_verdicts() -> str:
+    """Speed of the sandbox `local` beside others."""
+    found = _results("code_verdicts")
+    about = found["about"]
+    rows = []
+    for name in sorted(next(iter(found["trivial"].values())), key=_tiers_first):
+        cells = []
+        for numbers in (runs[name] for runs in found["trivial"].values()):
+            cells += [f"{numbers['runs_per_second']:.0f}", f"{numbers['p50_ms']:.1f} ms", f"{numbers['p95_ms']:.1f} ms"]
+        rows.append([name, *cells])
+    header = ["a trivial program"]
+    for workers in found["trivial"]:
+        header += [f"runs a second, {workers} at a time", "p50", "p95"]
+    verdicts = {name: numbers["seconds"] for name, numbers in found["verdicts"].items()}
+    turns = len(next(iter(found["verdicts"].values()))["all"])
+    return (
+        f"Medians of {turns} turns, {about['cpus']} processors, Python {about['python']}, Linux {about['kernel']}, "
+        f"seed {about['seed']}.\n\n{table(header, rows)}\n\nVerdicts on 100 programs of five tests each, two at a "
+        f"time: the reward `code` {verdicts['stagerl']:.1f} s, verl's `prime_code` {verdicts['verl prime_code']:.1f} s."
+    )
+
+
+def _tiers_first(name: str) -> tuple[bool, str]:
+    return not name.startswith("tier"), name
+
+
 def _interval(values: list[float], sign: str = "") -> str:
     mean, low, high = (f"{value:{sign}.2f}" for value in values)
     return f"{mean} ({low} to {high})"

@@ -223,6 +223,7 @@ PARTS = {
     "quickstart-controls": measured.quickstart_controls,
     "math-equivalence": measured.math_equivalence,
     "math-verdicts": measured.math_verdicts,
+    "code-verdicts": measured.code_verdicts,
 }
 
 
