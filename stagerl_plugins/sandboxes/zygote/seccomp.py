@@ -64,9 +64,10 @@ def filter_for(processes: bool, signals: bool, sessions: bool, modes: bool) -> b
         modes: Whether it may change modes and times of files; only where it has no other files than its own.
     """
     wanted = ((True, _ALLOWED), (processes, _PROCESSES), (processes and sessions, _SESSIONS), (modes, _MODES))
-    calls = dict.fromkeys((number for yes, some in wanted if yes for number in some.values()), _ALLOWANCE)
+    allowed = [_step(_RETURN, _ALLOW)]
+    calls = dict.fromkeys((number for yes, some in wanted if yes for number in some.values()), allowed)
     for number, place in _SIGNALS.values() if signals else ():
-        calls[number] = _ALLOWANCE if processes else _but(place, _SIGKILL)
+        calls[number] = allowed if processes else _but(place, _SIGKILL)
     # its flags lie in memory, out of a filter's reach; without it the C library takes `clone`
     calls[_CLONE3] = [_refusal(errno.ENOSYS)]
     calls[_CLONE] = _clone(processes)
@@ -82,11 +83,9 @@ def filter_for(processes: bool, signals: bool, sessions: bool, modes: bool) -> b
 
 def _segments(calls: dict[int, list[bytes]]) -> list[tuple[int, list[bytes]]]:
     """What is done from which number on: neighbours that are treated alike are one, all others are refused."""
-    found = [(0, [_refusal(errno.EPERM)])]
-    for number in sorted({*calls, *(number + 1 for number in calls)}):
+    found: list[tuple[int, list[bytes]]] = []
+    for number in sorted({0, *calls, *(number + 1 for number in calls)}):
         steps = calls.get(number, [_refusal(errno.EPERM)])
-        if number == 0:
-            found = []
         if not found or found[-1][1] != steps:
             found.append((number, steps))
     return found
@@ -141,6 +140,3 @@ def _refusal(number: int) -> bytes:
 
 def _step(operation: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("HBBI", operation, if_true, if_false, value & 0xFFFF_FFFF)
-
-
-_ALLOWANCE = [_step(_RETURN, _ALLOW)]
