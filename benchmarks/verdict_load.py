@@ -148,24 +148,34 @@ class Killer(threading.Thread):
         self.join()
 
 
-async def load(judge: Judge, minutes: float, rng: random.Random) -> tuple[Counter[str], list[str], list[Sample]]:
-    """Judge for so long: how often each outcome became which one, false verdicts, and samples."""
-    seen: Counter[str] = Counter()
-    false: list[str] = []
+@dataclass(frozen=True)
+class Seen:
+    """What the judge said: how often each outcome became which one, why it lost responses, and what was false."""
+
+    outcomes: Counter[str]
+    lost: Counter[str]
+    false: list[str]
+
+
+async def load(judge: Judge, minutes: float, rng: random.Random) -> tuple[Seen, list[Sample]]:
+    """Judge for so long, and look at it each minute."""
+    seen = Seen(Counter(), Counter(), [])
     began = time.monotonic()
     samples: list[Sample] = []
     while (passed := time.monotonic() - began) < 60 * minutes:
         batch = responses(rng, BATCH)
         verdicts = await judge.judge_all([response for response, _ in batch])
         for (response, expected), verdict in zip(batch, verdicts, strict=True):
-            seen[f"{expected} as {verdict.outcome}"] += 1
-            if verdict.outcome not in (expected, Outcome.NOT_JUDGED):
-                false.append(f"{expected} as {verdict.outcome} ({verdict.detail}): {response.text}")
-                print(f"FALSE: {false[-1]}", flush=True)
+            seen.outcomes[f"{expected} as {verdict.outcome}"] += 1
+            if verdict.outcome is Outcome.NOT_JUDGED:
+                seen.lost[verdict.detail] += 1
+            elif verdict.outcome is not expected:
+                seen.false.append(f"{expected} as {verdict.outcome} ({verdict.detail}): {response.text}")
+                print(f"FALSE: {seen.false[-1]}", flush=True)
         if passed >= 60 * len(samples):
-            samples.append(sample(began, seen.total()))
+            samples.append(sample(began, seen.outcomes.total()))
             print("  ".join(f"{name} {value}" for name, value in asdict(samples[-1]).items()), flush=True)
-    return seen, false, samples
+    return seen, samples
 
 
 def growth(samples: list[Sample]) -> dict[str, float]:
@@ -207,7 +217,7 @@ def main() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = folder  # nobody else's
         with Judge(rewards, load_plugins(), Judging(processes=2)) as judge:
             killer.start()
-            seen, false, samples = asyncio.run(load(judge, given.minutes, random.Random(given.seed)))
+            seen, samples = asyncio.run(load(judge, given.minutes, random.Random(given.seed)))
             killer.end()
         remains = left()
         tempfile.tempdir = None
@@ -222,18 +232,21 @@ def main() -> None:
     }
     result = {
         "about": about,
-        "seen": dict(seen),
-        "false": false,
+        "seen": vars(seen),
         "killed": dict(killer.killed),
         "growth": growth(samples),
         "left": remains,
         "samples": [asdict(s) for s in samples],
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    lost = sum(count for name, count in seen.items() if name.endswith("as not_judged"))
-    summary = {"judged": seen.total(), "false": len(false), "not_judged": lost, "killed": killer.killed.total()}
+    summary = {
+        "judged": seen.outcomes.total(),
+        "false": len(seen.false),
+        "not_judged": seen.lost.total(),
+        "killed": killer.killed.total(),
+    }
     print(json.dumps({**summary, "growth": result["growth"], "left": remains}))
-    if false or remains:
+    if seen.false or remains:
         sys.exit(1)
 
 

@@ -28,7 +28,8 @@ PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it an
 LONGEST_WAIT = 3600.0  # in one call: the operating system takes no more than 24 days
 BUFFER = 2**20  # bytes of responses on their way to a process, as far as the operating system lets us
 SLOW = 0.1  # a call that has used so much of its processor time is slow
-ATTEMPTS = 3  # a process may be killed while it starts
+ATTEMPTS = 3  # to start a process
+KILLS = 20  # of processes that start: whoever kills them does not end the verdicts at once
 
 
 class StartError(Exception):
@@ -185,7 +186,8 @@ class Zygote:
             if self._failed and time.monotonic() - self._failed[0] < PAUSE_SECONDS:
                 raise StartError(self._failed[1])
             reason: BaseException | None = None
-            for _ in range(ATTEMPTS):
+            failures = kills = 0
+            while failures < ATTEMPTS and kills < KILLS:
                 if self._closed:
                     raise StartError("the judge was closed")
                 try:
@@ -198,6 +200,8 @@ class Zygote:
                 except (OSError, EOFError, ValueError) as error:
                     reason = error
                     self._wait(0.2)  # it may be ending, or have lost only the one that it had forked
+                    was_killed = self._process is not None and self._process.poll() == -signal.SIGKILL
+                    kills, failures = kills + was_killed, failures + (not was_killed)
             self._stop()
             assert reason is not None
             self._failed = time.monotonic(), f"verdict processes cannot be started: {describe(reason)}"

@@ -55,6 +55,26 @@ def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> No
         assert not judge.failures
 
 
+def test_one_that_is_killed_while_it_starts_is_started_again(plugins: Plugins) -> None:
+    killed: list[int] = []
+    known = {process.pid for process in psutil.Process().children()}
+
+    def kill_five() -> None:
+        while len(killed) < 5:
+            for process in psutil.Process().children():
+                if process.pid not in {*known, *killed}:
+                    process.kill()
+                    killed.append(process.pid)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill_five)
+    killer.start()
+    with Judge(REWARDS, plugins, Judging(processes=2, seconds=60)) as judge:
+        assert ask(judge, "fine")[0].outcome is Outcome.CORRECT
+        assert not judge.failures
+    killer.join()
+
+
 def test_a_process_is_replaced_after_a_bound_of_work(plugins: Plugins) -> None:
     spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 60.0}}
     with Judge({"default": spec}, plugins, Judging(processes=1, seconds=60)) as judge:
