@@ -80,8 +80,6 @@ def _example(examples: list[dict[str, Any]]) -> list[str]:
 
 def math_verdicts() -> str:
     """Speed of the reward `math` beside others."""
-    if not (BENCHMARKS / "results" / "math_verdicts.json").is_file():
-        return "Not measured yet."
     benchmark, found = _benchmark("math_verdicts")
     about = found["about"]
     rows = []

@@ -163,7 +163,7 @@ class VerdictPool:
 
         def slow() -> None:
             turn.give()
-            if len(tasks) > 1 and self._put(list(tasks)[1:]):  # to be judged by others meanwhile
+            if len(tasks) > 1 and self._put(tasks[1:]):  # to be judged by others meanwhile
                 tasks[:] = tasks[:1]
 
         lost = 0

@@ -117,10 +117,11 @@ class VerdictProcess:
                     detail = f"took more than {cpu_seconds:g} s of processor time"
                     late = Verdict(Outcome.TIMED_OUT, 0.0, detail) if count == 1 else Verdict.not_judged(detail)
                     return [late] * count
-                if used >= cpu_seconds * SLOW:
+                limit = cpu_seconds * SLOW
+                if used >= limit:
                     slow()
-                next_limit = cpu_seconds if used >= cpu_seconds * SLOW else cpu_seconds * SLOW
-                wait = max(0.02, next_limit - used)
+                    limit = cpu_seconds
+                wait = max(0.02, limit - used)
         return self._receive(count)
 
     def _receive(self, count: int) -> list[Verdict]:
@@ -201,7 +202,8 @@ class Zygote:
                     reason = error
                     self._wait(0.2)  # it may be ending, or have lost only the one that it had forked
                     was_killed = self._process is not None and self._process.poll() == -signal.SIGKILL
-                    kills, failures = kills + was_killed, failures + (not was_killed)
+                    kills += was_killed
+                    failures += not was_killed
             self._stop()
             assert reason is not None
             self._failed = time.monotonic(), f"verdict processes cannot be started: {describe(reason)}"
