@@ -96,7 +96,11 @@ class Judge:
         failures = Failures(report)
         self.failures = failures.counts
         bench = _Bench(plugins, judging, failures)
-        self._verifiers = {source: bench.verifier(spec, source) for source, spec in rewards.items()}
+        try:
+            self._verifiers = {source: bench.verifier(spec, source) for source, spec in rewards.items()}
+        except BaseException:  # what was built before it has an end, too
+            _close(bench.pool, bench.loops)
+            raise
         self._all = list(bench.verifiers.values())
         self._built = bench.built
         bench.complete = True
@@ -194,7 +198,8 @@ class _Bench:
             raise
         except Exception as error:
             raise PluginError(f"rewards.{key}: {registration} cannot be built: {describe(error)}") from error
-        self.loops.append(OwnLoop(f"reward-{key}", [sandbox.close for sandbox in setup.sandboxes]))
+        finally:
+            self.loops.append(OwnLoop(f"reward-{key}", [sandbox.close for sandbox in setup.sandboxes]))
         # one that asks others is not bounded, as they are: a group would wait for rollouts that wait for their turn
         turns = Turns(self._judging.concurrency) if len(self.verifiers) == before else None
         return ask_here(reward, self.loops[-1], self._judging.seconds, turns)

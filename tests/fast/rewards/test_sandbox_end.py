@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from stagerl_plugins.config import Judging
+from stagerl_plugins.errors import UserError
 from stagerl_plugins.hookspecs import hookimpl
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.protocols import Sandbox
@@ -100,6 +101,13 @@ def test_one_below_another_reward_is_closed() -> None:
     rewards = {"default": {"weighted": {"rewards": {"a": {"reward": REWARDS["code"]}}}}}
     with Judge(rewards, plugins_with(Echo), Judging()) as judge:
         assert asyncio.run(judge.judge(RIGHT)).outcome is Outcome.CORRECT
+    assert [len(sandbox.closed) for sandbox in built] == [1]
+
+
+def test_one_whose_judge_cannot_be_built_is_closed() -> None:
+    rewards = {**REWARDS, "other": {"code": {"sandbox": {"echo": {"no_such_option": 1}}}}}
+    with pytest.raises(UserError):
+        Judge(rewards, plugins_with(Echo), Judging())
     assert [len(sandbox.closed) for sandbox in built] == [1]
 
 
