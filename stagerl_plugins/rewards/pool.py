@@ -75,7 +75,7 @@ class VerdictPool:
         self._processes = processes
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._zygote = Zygote(rewards)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the garbage collector may close us from anywhere
         self._closed = False
         self._turns = threading.Semaphore(processes)
         self._threads = [

@@ -24,6 +24,9 @@ class Worker:
     Args:
         name: Of the thread.
         close: Awaited at the end, when nothing runs any more.
+
+    Attributes:
+        thread: Ends when this is stopped.
     """
 
     def __init__(self, name: str, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -33,8 +36,12 @@ class Worker:
         self._stopped = False
         self._running: set[asyncio.Task[None] | None] = set()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._wait, name=name, daemon=True)
+        self.thread.start()
+
+    def _wait(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
 
     def begin_with(self, work: Coroutine[Any, Any, T]) -> T:
         """What this returns; if it raises, the worker is stopped."""
@@ -77,10 +84,11 @@ class Worker:
             if self._stopped:
                 return
             self._stopped = True
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        ended = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        ended.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
+        if threading.current_thread() is not self.thread:  # where the last who holds a sandbox may forget it
+            self.thread.join()
+            ended.result()
 
     async def _end(self) -> None:
         running = [task for task in self._running if task is not None]

@@ -66,8 +66,10 @@ class E2BSandbox(Sandbox):
             if is_new:
                 new[stdin] = future
 
-        async def run() -> list[Execution]:
-            return await self._pool.run(Job.of(program, list(new), limits))
+        pool = self._pool
+
+        async def run() -> list[Execution]:  # not holding us: who forgets us ends it
+            return await pool.run(Job.of(program, list(new), limits))
 
         if new:
             self._worker.submit(run, new.values())

@@ -66,9 +66,10 @@ class SandboxFusionSandbox(Sandbox):
     def _submit(self, program: str, stdin: str, limits: Limits) -> Future[Execution]:
         """The future of this execution, which may be another caller's too."""
         future, new = self._memory.future_of((program, stdin, limits))
+        pool = self._pool
 
-        async def run() -> list[Execution]:
-            return [await self._pool.run(program, stdin, limits)]
+        async def run() -> list[Execution]:  # not holding us: who forgets us ends it
+            return [await pool.run(program, stdin, limits)]
 
         if new:
             self._worker.submit(run, [future])
