@@ -33,7 +33,8 @@ from stagerl_plugins.rewards.judge import Judge
 from stagerl_plugins.types import Outcome, Response
 
 RESULTS = Path(__file__).parent / "results" / "verdict_load.json"
-REWARDS = {"math": "math", "code": {"code": {"seconds": 1, "memory_mb": 256, "sandbox": {"local": {"workers": 2}}}}}
+SANDBOX = {"workers": 2, "remember_mb": 1}  # full within minutes, so that what grows later is no memory of executions
+REWARDS = {"math": "math", "code": {"code": {"seconds": 1, "memory_mb": 256, "sandbox": {"local": SANDBOX}}}}
 BATCH = 200  # responses that are judged at a time
 HOSTILE_SHARE = 0.05
 HOSTILE_MATH = ["{}^{{9^9}}+x", "({}0000000)!+0.5", "2^{{2^{{3{}}}}}+x"]

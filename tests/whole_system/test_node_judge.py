@@ -94,6 +94,16 @@ def test_the_rollouts_of_a_group_meet_in_one_judge_wherever_they_were_generated(
     assert len(set.union(*meetings)) == 2  # not all in one of them
 
 
+def test_a_rollout_that_failed_elsewhere_is_not_waited_for(workers):
+    import ray
+
+    waiting = workers[0].judge.remote(Response("", "", "meeting", group="never whole", group_size=2))
+    ray.get(workers[3].abandon.remote("never whole"), timeout=180)
+    verdict = ray.get(waiting, timeout=60)  # alone it would wait an hour
+    assert verdict.score is None
+    assert verdict.detail.endswith(("1 of 2 rollouts of its group arrived", "its group had been given up"))
+
+
 def test_a_judge_that_is_killed_is_there_again_and_judges_what_it_was_judging(workers, tmp_path):
     file = tmp_path / "tries"
     waiting = workers[1].judge.remote(Response("1", str(file), "hanging"))

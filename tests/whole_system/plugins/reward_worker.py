@@ -1,7 +1,5 @@
 """Stands for a reward worker of verl's, which imports torch to do as much."""
 
-import os
-
 import ray
 
 from stagerl_plugins.training.node_judge import Judges
@@ -16,5 +14,5 @@ class RewardWorker:
     async def judge(self, response):
         return await self.judges.judge(response)
 
-    async def pid(self):
-        return os.getpid()
+    async def abandon(self, group):
+        self.judges.abandon(group)
