@@ -16,6 +16,7 @@ import multiprocessing
 import platform
 import random
 import re
+import signal
 import sys
 import warnings
 from collections import Counter
@@ -195,7 +196,29 @@ PERCENT = "a percent sign inside of the box, which Math-Verify does not read the
 NO_BOX = "no whole box: bad_format, where Math-Verify takes any number or formula"
 BOXES = "several boxes: the last one alone, where Math-Verify takes neighbours together"
 AROUND = "the formula around the box: Math-Verify reads it with the box"
+LATE = "more than 5 s of processor time: timed_out, where Math-Verify goes on without its time limits, or says wrong"
 UNEXPLAINED = "unexplained"
+LATE_SECONDS = 5  # those of Math-Verify's own time limits
+
+
+class LateError(BaseException):
+    """A judgement takes too long. No Exception: SymPy and Math-Verify catch these."""
+
+
+def in_time(judge: Callable[[Pair], bool], pair: Pair) -> bool | None:
+    """A judgement; None where it takes too long."""
+    signal.signal(signal.SIGVTALRM, _give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, LATE_SECONDS)
+    try:
+        return judge(pair)
+    except LateError:
+        return None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def _give_up(*_: object) -> None:
+    raise LateError
 
 
 @cache
@@ -219,7 +242,7 @@ def direct(pair: Pair) -> bool:
 
 
 def reason(pair: Pair) -> str:
-    """Why the verdicts on a pair differ."""
+    """Why the verdicts on a pair differ that both can judge in time."""
     answer = (last_boxed(pair.response) or "").strip()
     if not answer:
         return NO_BOX
@@ -233,9 +256,11 @@ def reason(pair: Pair) -> str:
 
 
 def compare(pair: Pair) -> tuple[Pair, bool, str]:
-    """A pair, our verdict, and why Math-Verify's differs; empty where it does not."""
-    verdict = ours(pair)
-    return pair, verdict, "" if direct(pair) == verdict else reason(pair)
+    """A pair, our verdict, and why Math-Verify's differs; empty where it does not, nor takes too long."""
+    verdict, other = in_time(ours, pair), in_time(direct, pair)
+    if verdict is None or other is None:
+        return pair, bool(verdict), UNEXPLAINED if other else LATE
+    return pair, verdict, "" if other == verdict else reason(pair)
 
 
 def quiet() -> None:
@@ -264,7 +289,7 @@ def main() -> None:
     compared: Counter[str] = Counter()
     correct: Counter[str] = Counter()
     differ: dict[str, list[dict[str, str | bool]]] = {}
-    with multiprocessing.get_context("spawn").Pool(given.processes, quiet) as pool:
+    with multiprocessing.get_context("spawn").Pool(given.processes, quiet, maxtasksperchild=50) as pool:
         for done, (pair, verdict, why) in enumerate(pool.imap_unordered(compare, todo, chunksize=64), 1):
             kind = pair.form.partition(",")[0] if "," in pair.form else "rewritten"
             compared[kind] += 1

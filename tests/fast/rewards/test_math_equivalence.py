@@ -44,6 +44,12 @@ def test_a_difference_is_found(equivalence: ModuleType, monkeypatch: pytest.Monk
     assert equivalence.compare(pair) == (pair, False, equivalence.UNEXPLAINED)
 
 
+def test_what_takes_too_long_is_given_up_and_named(equivalence: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equivalence, "LATE_SECONDS", 0.5)
+    never_ends = equivalence.Pair("", "2^{k-1}", r"\boxed{2^{k-1}\%}")
+    assert equivalence.compare(never_ends) == (never_ends, False, equivalence.LATE)
+
+
 def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equivalence: ModuleType) -> None:
     numbers = ["0", "7", "-7", "70", "1000", "-1000", "9007199254740993", "9007199254740992", "10" * 40]
     for truth in numbers:
@@ -54,5 +60,6 @@ def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equiva
 
 def test_every_reason_to_differ_is_on_the_page(equivalence: ModuleType) -> None:
     page = " ".join((ROOT / "docs" / "math.md").read_text(encoding="utf-8").split())
-    reasons = [equivalence.REPEATED, equivalence.PERCENT, equivalence.NO_BOX, equivalence.BOXES, equivalence.AROUND]
+    names = ("REPEATED", "PERCENT", "NO_BOX", "BOXES", "AROUND", "LATE")
+    reasons = [getattr(equivalence, name) for name in names]
     assert [reason for reason in reasons if reason not in page] == []
