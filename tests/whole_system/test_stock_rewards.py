@@ -54,13 +54,15 @@ def problems(count: int, tag: str) -> list[dict]:
     return rows
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> StockRun:
+@pytest.fixture(scope="module", params=["v1", "classic"])
+def run(tmp_path_factory, request) -> StockRun:
+    """A run of each of verl's two trainers."""
     folder = tmp_path_factory.mktemp("stock_rewards")
     files = {name: write_rows(folder / f"{name}.parquet", problems(24, name)) for name in ("train", "held_out")}
     verl = {
         "actor_rollout_ref.rollout.n": 4,
         "reward.num_workers": 2,
+        "trainer.use_v1": request.param == "v1",
         "trainer.total_training_steps": 2,
         "trainer.total_epochs": 1,
         "trainer.test_freq": 2,
@@ -78,6 +80,7 @@ def run(tmp_path_factory) -> StockRun:
     }
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert ("Legacy trainer" in done.stdout + done.stderr) == (request.param == "classic")
     return StockRun(folder, done)
 
 
