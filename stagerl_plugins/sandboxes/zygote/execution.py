@@ -1,4 +1,4 @@
-"""One program run from outside: forked, fed, bounded, ended with all that it started."""
+"""One program run from outside: forked, bounded, ended with all that it started."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import select
 import signal
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from . import kernel, program
 from .box import Bounds, Box, end_all_below
+from .output import Output
 
 EXITED, TIMED_OUT, OVER_LIMIT, LOST = "exited", "timed_out", "over_limit", "lost"
 _PATIENCE = 10.0  # times the limit that a program may wait for a processor before the machine is called too busy
@@ -19,41 +21,57 @@ _READY = b"\1"
 _STDERR_BYTES = 16_384
 
 
-def execute(box: Box, text: str, stdin: bytes, bounds: Bounds) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Files:
+    """Descriptors of files in memory, which this process hands on and never reads: others' programs are forked from it.
+
+    Args:
+        program: The program's text, UTF-8.
+        stdin: What it reads as standard input.
+        stdout: What it writes is moved there,
+        stderr: and there.
+    """
+
+    program: int
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+def execute(box: Box, files: Files, bounds: Bounds) -> dict[str, Any]:
     """Run a program once and say how it ended, as JSON values."""
     began = time.monotonic()
-    pipes = [os.pipe() for _ in range(4)]
-    (in_read, in_write), (out_read, out_write), (err_read, err_write), (status_read, status_write) = pipes
+    outputs = Output(files.stdout, bounds.output_bytes), Output(files.stderr, _STDERR_BYTES)
+    status_read, status_write = os.pipe()
     pid = kernel.fork_into(box.namespaces)
     if pid == 0:
-        _become_program(box, text, bounds, (in_read, out_write, err_write), status_write)
-    for descriptor in (in_read, out_write, err_write, status_write):
+        _become_program(box, files.program, bounds, (files.stdin, *(one.write for one in outputs)), status_write)
+    for descriptor in (status_write, *(one.write for one in outputs)):
         os.close(descriptor)
     try:
         with _Watch(box, pid, bounds) as watch:
             setup = _read_all(status_read)
             if setup == _READY:
-                watch.feed(in_write, stdin, {out_read: bounds.output_bytes, err_read: _STDERR_BYTES}, out_read)
+                watch.follow(*outputs)
             else:
-                os.close(in_write)
                 watch.how, watch.detail = LOST, f"the sandbox failed: {setup.decode(errors='replace')[:300]}"
         return {
             "ended": watch.how,
             "exit_code": watch.exit_code if watch.how == EXITED else None,
-            "stdout": watch.read[out_read].decode(errors="surrogateescape") if out_read in watch.read else "",
-            "stderr": watch.read[err_read].decode(errors="replace") if err_read in watch.read else "",
             "seconds": round(time.monotonic() - began, 6),
             "detail": watch.detail,
         }
     finally:
-        for descriptor in (out_read, err_read, status_read):
+        for descriptor in (status_read, *(one.read for one in outputs)):
             os.close(descriptor)
         box.clean()
 
 
-def _become_program(box: Box, text: str, bounds: Bounds, streams: tuple[int, int, int], status: int) -> None:
+def _become_program(box: Box, text: int, bounds: Bounds, streams: tuple[int, ...], status: int) -> None:
     """Confine this process and go on as the program. What fails before that is told through a pipe of its own."""
     try:
+        with open(text, encoding="utf-8", newline="", closefd=False) as file:
+            source = file.read()
         for target, stream in enumerate(streams):
             os.dup2(stream, target)
         box.confine(bounds)
@@ -65,7 +83,7 @@ def _become_program(box: Box, text: str, bounds: Bounds, streams: tuple[int, int
         os.write(status, repr(error).encode()[:500])
         os._exit(1)
     try:
-        program.run(text, box.work)
+        program.run(source, box.work)
     finally:  # never back into the zygote's own code
         os._exit(1)
 
@@ -89,7 +107,6 @@ class _Watch:
     def __init__(self, box: Box, pid: int, bounds: Bounds) -> None:
         self.how, self.detail = EXITED, ""
         self.exit_code: int | None = None
-        self.read: dict[int, bytearray] = {}
         self._box, self._pid, self._bounds = box, pid, bounds
         self._began = time.monotonic()
         self._deadline = self._began + bounds.seconds
@@ -103,63 +120,34 @@ class _Watch:
         self._end()
         os.close(self._ended)
 
-    def feed(self, stdin: int, data: bytes, limits: dict[int, int], counted: int) -> None:
-        """Write standard input and read the outputs until the program ends or passes a limit.
-
-        Args:
-            stdin: Descriptor to write to; closed in any case.
-            data: Standard input.
-            limits: Descriptors to read from, and how many bytes of each to keep.
-            counted: The descriptor whose limit ends the program; of another one what is too much is dropped.
-        """
-        self.read = {descriptor: bytearray() for descriptor in limits}
+    def follow(self, stdout: Output, stderr: Output) -> None:
+        """Move the outputs until the program ends or passes a limit; of standard error, what is too much is dropped."""
+        reading = {output.read: output for output in (stdout, stderr)}
         poll = select.poll()
-        for descriptor in (*limits, self._ended):
+        for descriptor in (*reading, self._ended):
             poll.register(descriptor, select.POLLIN)
-        os.set_blocking(stdin, False)
-        poll.register(stdin, select.POLLOUT)
-        written, reading = 0, set(limits)
-        try:
-            while self.how == EXITED:
-                ready = dict(poll.poll(self._patience()))
-                if stdin in ready:
-                    written, done = _write_some(stdin, data, written)
-                    if done:
-                        poll.unregister(stdin)
-                        os.close(stdin)
-                        stdin = -1
-                for descriptor in reading & ready.keys():
-                    if not self._keep(descriptor, limits[descriptor], descriptor == counted):
-                        reading.discard(descriptor)
-                        poll.unregister(descriptor)
-                if self._ended in ready:
-                    break
-                self._check_bounds()
-        finally:
-            if stdin >= 0:
-                os.close(stdin)
+        while self.how == EXITED:
+            ready = dict(poll.poll(self._patience()))
+            for descriptor in reading.keys() & ready.keys():
+                if not reading[descriptor].move():
+                    del reading[descriptor]
+                    poll.unregister(descriptor)
+            self._check_output(stdout)
+            if self._ended in ready:
+                break
+            self._check_bounds()
         self._end()
-        for descriptor in reading:  # nobody writes any more
-            os.set_blocking(descriptor, False)
-            while self._keep(descriptor, limits[descriptor], descriptor == counted):
-                pass
+        for output in reading.values():  # nobody writes any more
+            while output.move() and self.how == EXITED:
+                self._check_output(stdout)
+
+    def _check_output(self, stdout: Output) -> None:
+        if self.how == EXITED and stdout.too_much:
+            self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.output_bytes} bytes of output"
 
     def _patience(self) -> float:
         left = max(0.0, self._deadline - time.monotonic()) * 1000 + 1
         return left if self._box.is_a else min(left, _LOOK_AT_DISK * 1000)
-
-    def _keep(self, descriptor: int, limit: int, counted: bool) -> bool:
-        """Read some of an output; False at its end."""
-        try:
-            part = os.read(descriptor, 65536)
-        except BlockingIOError:
-            return False
-        kept = self.read[descriptor]
-        kept += part[: max(0, limit - len(kept))]
-        if counted and len(part) and len(kept) >= limit:
-            self.how, self.detail = OVER_LIMIT, f"more than {limit} bytes of output"
-            return False
-        return bool(part)
 
     def _check_bounds(self) -> None:
         now = time.monotonic()
@@ -199,16 +187,6 @@ class _Watch:
             self.how, self.detail = TIMED_OUT, f"more than {self._bounds.seconds:g} s of processor time"
         elif self._box.is_a or self._bounds.processes == 1:
             self.how, self.detail = LOST, "it was killed from outside"
-
-
-def _write_some(descriptor: int, data: bytes, written: int) -> tuple[int, bool]:
-    try:
-        written += os.write(descriptor, data[written : written + 65536]) if written < len(data) else 0
-    except BlockingIOError:
-        return written, False
-    except BrokenPipeError:
-        return written, True
-    return written, written >= len(data)
 
 
 def _waited_for_processor(pid: int) -> float:

@@ -162,6 +162,18 @@ def test_a_program_that_does_not_read_its_input_is_no_problem(warm):
     assert warm.run("print(1)", "x" * 5_000_000, LIMITS).stdout == "1\n"
 
 
+def test_as_much_output_as_is_allowed_is_not_too_much(warm):
+    assert warm.run("print('x' * 99)", "", Limits(output_bytes=100)).ended is Ended.EXITED
+    assert warm.run("print('x' * 100)", "", Limits(output_bytes=100)).ended is Ended.OVER_LIMIT
+
+
+def test_of_standard_error_the_beginning_is_kept(warm):
+    seen = warm.run("import sys; print('x' * 10**6, file=sys.stderr); print(1)", "", LIMITS)
+    assert (seen.ended, seen.stdout) == (Ended.EXITED, "1\n")
+    assert set(seen.stderr) == {"x"}
+    assert len(seen.stderr) < 10**5
+
+
 def test_memory_is_what_a_program_has_besides_its_interpreter(warm):
     fits = "x = bytearray(200 << 20); print(len(x) >> 20)"
     assert warm.run(fits, "", Limits(memory_mb=256)).stdout == "200\n"
