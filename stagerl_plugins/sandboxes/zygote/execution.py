@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -12,11 +13,12 @@ from typing import Any
 
 from . import kernel, program
 from .box import Bounds, Box, end_all_below
+from .clock import Clock
 from .output import Output
 
 EXITED, TIMED_OUT, OVER_LIMIT, LOST = "exited", "timed_out", "over_limit", "lost"
 _PATIENCE = 10.0  # times the limit that a program may wait for a processor before the machine is called too busy
-_LOOK_AT_DISK = 0.02  # seconds
+_LOOK_AT_CLOCK, _LOOK_AT_DISK = 0.25, 0.02  # seconds
 _READY = b"\1"
 _STDERR_BYTES = 16_384
 
@@ -40,7 +42,6 @@ class Files:
 
 def execute(box: Box, files: Files, bounds: Bounds) -> dict[str, Any]:
     """Run a program once and say how it ended, as JSON values."""
-    began = time.monotonic()
     outputs = Output(files.stdout, bounds.output_bytes), Output(files.stderr, _STDERR_BYTES)
     status_read, status_write = os.pipe()
     pid = kernel.fork_into(box.namespaces)
@@ -58,7 +59,7 @@ def execute(box: Box, files: Files, bounds: Bounds) -> dict[str, Any]:
         return {
             "ended": watch.how,
             "exit_code": watch.exit_code if watch.how == EXITED else None,
-            "seconds": round(time.monotonic() - began, 6),
+            "seconds": round(watch.seconds, 6),
             "detail": watch.detail,
         }
     finally:
@@ -108,10 +109,16 @@ class _Watch:
         self.how, self.detail = EXITED, ""
         self.exit_code: int | None = None
         self._box, self._pid, self._bounds = box, pid, bounds
-        self._began = time.monotonic()
-        self._deadline = self._began + bounds.seconds
-        self._next_look = self._began + _LOOK_AT_DISK
+        self._clock = Clock(pid)
+        now = time.monotonic()
+        self._clock_due = now + min(_LOOK_AT_CLOCK, bounds.seconds)
+        self._disk_due = math.inf if box.is_a else now + _LOOK_AT_DISK
         self._ended = os.pidfd_open(pid)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that it took, less what it waited for a processor."""
+        return self._clock.seconds
 
     def __enter__(self) -> _Watch:
         return self
@@ -146,29 +153,31 @@ class _Watch:
             self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.output_bytes} bytes of output"
 
     def _patience(self) -> float:
-        left = max(0.0, self._deadline - time.monotonic()) * 1000 + 1
-        return left if self._box.is_a else min(left, _LOOK_AT_DISK * 1000)
+        """Milliseconds until something has to be looked at."""
+        return max(0.0, min(self._clock_due, self._disk_due) - time.monotonic()) * 1000 + 1
 
     def _check_bounds(self) -> None:
         now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + _LOOK_AT_DISK
+        if now >= self._disk_due:
+            self._disk_due = now + _LOOK_AT_DISK
             if self._box.used_mb() > self._bounds.disk_mb:
                 self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.disk_mb} MB of files"
-        if now < self._deadline:
-            return
-        waited = _waited_for_processor(self._pid)
-        if now - self._began - waited >= self._bounds.seconds:
+        if now >= self._clock_due and self.how == EXITED:
+            self._check_clock(now)
+
+    def _check_clock(self, now: float) -> None:
+        self._clock.look()
+        if self._clock.seconds >= self._bounds.seconds:
             self.how, self.detail = TIMED_OUT, f"longer than {self._bounds.seconds:g} s"
-        elif now - self._began >= _PATIENCE * self._bounds.seconds:
+        elif self._clock.elapsed >= _PATIENCE * self._bounds.seconds:
             self.how, self.detail = LOST, "the machine was too busy to run it"
-        else:
-            self._deadline = self._began + self._bounds.seconds + waited
+        self._clock_due = now + min(_LOOK_AT_CLOCK, self._bounds.seconds - self._clock.seconds)
 
     def _end(self) -> None:
         """Kill the program and all that it started, and reap it."""
         if self.exit_code is not None:
             return
+        self._clock.look()
         if self._box.is_a:  # its namespace of processes ends with it
             os.kill(self._pid, signal.SIGKILL)
         else:
@@ -187,12 +196,3 @@ class _Watch:
             self.how, self.detail = TIMED_OUT, f"more than {self._bounds.seconds:g} s of processor time"
         elif self._box.is_a or self._bounds.processes == 1:
             self.how, self.detail = LOST, "it was killed from outside"
-
-
-def _waited_for_processor(pid: int) -> float:
-    """Seconds that a process was ready to run and had no processor; 0 where the kernel does not tell."""
-    try:
-        with open(f"/proc/{pid}/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
