@@ -157,6 +157,11 @@ class WarmInterpreter:
             count -= len(part)
         return b"".join(parts)
 
+    def close_if_dead(self) -> None:
+        """Let go of one that was killed while it was idle, which the next run would find."""
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+
     def close(self) -> None:
         """End it. What its program started ends with it."""
         if self._socket is not None:

@@ -68,6 +68,27 @@ def test_little_is_remembered_where_little_may_be():
     asyncio.run(small.close())
 
 
+def test_an_idle_interpreter_that_is_killed_is_soon_no_zombie(sandbox):
+    assert run(sandbox, ECHO, ["1"])[0].stdout == "1\n"
+    for process in interpreters():
+        process.kill()
+    until = time.monotonic() + 10
+    while interpreters_and_zombies() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert interpreters_and_zombies() == []
+    assert run(sandbox, ECHO, ["2"])[0].stdout == "2\n"
+
+
+def interpreters_and_zombies() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if one.status() == psutil.STATUS_ZOMBIE] + interpreters()
+
+
+def test_its_tier_is_told_once_whoever_else_has_one(caplog):
+    for _ in range(2):
+        asyncio.run(LocalSandbox(LocalOptions(workers=1, modules=["wave"]), None).close())
+    assert len([record for record in caplog.records if "sandbox 'local': tier" in record.message]) == 1
+
+
 def test_kills_at_random_make_no_execution_wrong(sandbox):
     """Of interpreters, of those that wait for them, and of programs."""
 

@@ -74,6 +74,8 @@ ORDINARY = [
     ("import sys; sys.setrecursionlimit(10**6)\nf = lambda n: n and 1 + f(n - 1)\nprint(f(50_000))", "", "50000\n", 0),
     ("open('f', 'w').write('kept'); print(open('f').read())", "", "kept\n", 0),
     ("import tempfile; print(tempfile.TemporaryFile().write(b'abc'))", "", "3\n", 0),
+    ("import shutil; open('a', 'w').close(); print(shutil.copy2('a', 'b'))", "", "b\n", 0),
+    ("import sqlite3; c = sqlite3.connect('d'); c.execute('create table t(x)'); c.commit(); print(1)", "", "1\n", 0),
     ("import wave, sqlite3; print('imported')", "", "imported\n", 0),
     ("print('\\ud83d', end='')", "", "", 1),
     ("import dataclasses\n@dataclasses.dataclass\nclass A: x: int\nprint(A(1))", "", "A(x=1)\n", 0),
