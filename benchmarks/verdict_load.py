@@ -2,8 +2,9 @@
 
 Every response has a known outcome; it may become `not_judged`, as we kill, but never another one. Each minute the
 judge's memory, open files, threads, processes, zombies and files in temporary folders are noted. Prints a line for each
-minute and, as its last line, one JSON object; raw results go to `results/verdict_load.json`. Ends with status 1 if a
-verdict was false, or if a process or a file is left when the judge is closed.
+minute and, as its last line, one JSON object; raw results go to `results/verdict_load.json`, or with `--tier B` to
+`results/verdict_load_B.json`. Ends with status 1 if a verdict was false, or if a process or a file is left when the
+judge is closed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from stagerl_plugins.plugins import load_plugins
 from stagerl_plugins.rewards.judge import Judge
 from stagerl_plugins.types import Outcome, Response
 
-RESULTS = Path(__file__).parent / "results" / "verdict_load.json"
+RESULTS = Path(__file__).parent / "results"
 SANDBOX = {"workers": 2, "remember_mb": 1}  # full within minutes, so that what grows later is no memory of executions
 REWARDS = {"math": "math", "code": {"code": {"seconds": 1, "memory_mb": 256, "sandbox": {"local": SANDBOX}}}}
 BATCH = 200  # responses that are judged at a time
@@ -239,7 +240,8 @@ def main() -> None:
         "left": remains,
         "samples": [asdict(s) for s in samples],
     }
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    name = f"verdict_load_{given.tier}.json" if given.tier else "verdict_load.json"
+    (RESULTS / name).write_text(json.dumps(result, indent=1) + "\n")
     summary = {
         "judged": seen.outcomes.total(),
         "false": len(seen.false),
