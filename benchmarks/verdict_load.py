@@ -216,6 +216,7 @@ def main() -> None:
         rewards["code"]["code"]["sandbox"]["local"]["tier"] = given.tier
     killer = Killer(given.kill_every, random.Random(f"{given.seed} kills"))
     with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # in tier B programs are another user's
         os.environ["TMPDIR"] = tempfile.tempdir = folder  # nobody else's
         with Judge(rewards, load_plugins(), Judging(processes=2)) as judge:
             killer.start()

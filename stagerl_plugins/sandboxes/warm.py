@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import tempfile
@@ -92,7 +93,7 @@ class WarmInterpreter:
         if self._tier != "A":
             self._work = tempfile.mkdtemp(prefix="stagerl-sandbox-")
             if uid:
-                os.chown(self._work, uid, uid)
+                _give(self._work, uid)
         ours, theirs = socket.socketpair()
         self._socket = ours
         try:
@@ -203,6 +204,18 @@ def _take_uid() -> tuple[socket.socket, int]:
         except OSError:
             lock.close()
     raise LostError("no user id is free")
+
+
+def _give(folder: str, uid: int) -> None:
+    """Have another user own a folder.
+
+    Raises:
+        LostError: That user cannot get there.
+    """
+    os.chown(folder, uid, uid)
+    for above in Path(folder).parents:
+        if not above.stat().st_mode & stat.S_IXOTH:
+            raise LostError(f"other users cannot enter {above}: set TMPDIR to a folder that all can enter")
 
 
 def _execution(answer: dict[str, Any], stdout: str, stderr: str) -> Execution:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stagerl_plugins.sandboxes.interpreter import Interpreter
 from stagerl_plugins.sandboxes.warm import LostError, WarmInterpreter
 from stagerl_plugins.types import Ended, Limits
 
@@ -227,9 +228,19 @@ def test_modules_may_lie_anywhere(tier, interpreter, place):
     assert seen.stdout == "42\n", seen.stderr
 
 
-def test_what_cannot_be_started_says_why():
-    from stagerl_plugins.sandboxes.interpreter import Interpreter
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives programs other user ids")
+def test_a_folder_for_temporary_files_that_others_cannot_enter_is_named(tmp_path, monkeypatch):
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(closed))
+    one = WarmInterpreter("B", Interpreter.of(None, []))
+    with pytest.raises(LostError, match="other users cannot enter .*: set TMPDIR to a folder that all can enter"):
+        one.run("print(1)", "", LIMITS)
+    one.close()
+    assert list(closed.iterdir()) == []
 
+
+def test_what_cannot_be_started_says_why():
     broken = WarmInterpreter("A", Interpreter("/nowhere/python", (), (), ()))
     with pytest.raises(LostError, match="/nowhere/python cannot be started: No such file or directory"):
         broken.run("print(1)", "", LIMITS)
