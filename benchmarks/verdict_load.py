@@ -209,11 +209,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--kill-every", type=float, default=1.0, help="seconds between two kills on average; 0: none")
     parser.add_argument("--tier", choices="ABC", help="of the sandbox; the best one that holds if left out")
+    parser.add_argument("--python", help="what programs run with; in tier B one that all users can read")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     rewards = json.loads(json.dumps(REWARDS))
-    if given.tier:
-        rewards["code"]["code"]["sandbox"]["local"]["tier"] = given.tier
+    chosen = {name: getattr(given, name) for name in ("tier", "python") if getattr(given, name)}
+    rewards["code"]["code"]["sandbox"]["local"].update(chosen)
     killer = Killer(given.kill_every, random.Random(f"{given.seed} kills"))
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # in tier B programs are another user's

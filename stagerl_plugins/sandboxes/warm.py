@@ -93,7 +93,7 @@ class WarmInterpreter:
         if self._tier != "A":
             self._work = tempfile.mkdtemp(prefix="stagerl-sandbox-")
             if uid:
-                _give(self._work, uid)
+                self._give_to(uid)
         ours, theirs = socket.socketpair()
         self._socket = ours
         try:
@@ -123,6 +123,16 @@ class WarmInterpreter:
         if "ready" not in answer:
             self.close()
             raise LostError(str(answer.get("failed", "it said nothing of use")))
+
+    def _give_to(self, uid: int) -> None:
+        """Make our folder another user's, who must be able to get there, and to the interpreter."""
+        assert self._work is not None
+        if (closed := _closed_to_others(str(Path(self._work).parent))) is not None:
+            raise LostError(f"other users cannot enter {closed}: set TMPDIR to a folder that all can enter")
+        for folder in self._interpreter.folders:
+            if (closed := _closed_to_others(folder)) is not None:
+                raise LostError(f"other users cannot enter {closed}: as `python` name an interpreter that all can read")
+        os.chown(self._work, uid, uid)
 
     def _ask(self, message: dict[str, Any], seconds: float, files: Sequence[int] = ()) -> dict[str, Any]:
         body = json.dumps(message).encode()
@@ -206,16 +216,10 @@ def _take_uid() -> tuple[socket.socket, int]:
     raise LostError("no user id is free")
 
 
-def _give(folder: str, uid: int) -> None:
-    """Have another user own a folder.
-
-    Raises:
-        LostError: That user cannot get there.
-    """
-    os.chown(folder, uid, uid)
-    for above in Path(folder).parents:
-        if not above.stat().st_mode & stat.S_IXOTH:
-            raise LostError(f"other users cannot enter {above}: set TMPDIR to a folder that all can enter")
+def _closed_to_others(folder: str) -> Path | None:
+    """The first folder on the way to this one that not all users can enter."""
+    way = [Path(folder), *Path(folder).parents]
+    return next((place for place in reversed(way) if not place.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _execution(answer: dict[str, Any], stdout: str, stderr: str) -> Execution:

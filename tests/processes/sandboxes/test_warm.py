@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -229,15 +230,19 @@ def test_modules_may_lie_anywhere(tier, interpreter, place):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives programs other user ids")
-def test_a_folder_for_temporary_files_that_others_cannot_enter_is_named(tmp_path, monkeypatch):
-    closed = tmp_path / "closed"
+@pytest.mark.parametrize("what", ["set TMPDIR to a folder", "as `python` name an interpreter"])
+def test_a_folder_that_other_users_cannot_enter_is_named(open_folder, monkeypatch, what):
+    opened = open_folder("opened")
+    closed = opened / "closed"
     closed.mkdir(0o700)
-    monkeypatch.setattr(tempfile, "tempdir", str(closed))
-    one = WarmInterpreter("B", Interpreter.of(None, []))
-    with pytest.raises(LostError, match="other users cannot enter .*: set TMPDIR to a folder that all can enter"):
+    temporary, prefix = (closed, opened) if "TMPDIR" in what else (opened, closed / "prefix")
+    prefix.mkdir(exist_ok=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    one = WarmInterpreter("B", Interpreter(sys.executable, (str(prefix),), (), ()))
+    with pytest.raises(LostError, match=f"other users cannot enter {closed}: {what} that all can"):
         one.run("print(1)", "", LIMITS)
     one.close()
-    assert list(closed.iterdir()) == []
+    assert list(temporary.glob("stagerl-*")) == []
 
 
 def test_what_cannot_be_started_says_why():
