@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from .family import family_of, threads_of
+from .family import family_of, threads_of, words_of
 
 _PROCESSORS = len(os.sched_getaffinity(0))
 
@@ -59,8 +59,7 @@ def _threads(pid: int) -> Iterator[tuple[str, tuple[float, float]]]:
 def _times(path: str) -> tuple[float, float]:
     """Zeros where the kernel does not tell."""
     try:
-        with open(path) as file:
-            ran, waited = file.read().split()[:2]
+        ran, waited = words_of(path)[:2]
         return int(ran) / 1e9, int(waited) / 1e9
     except (OSError, ValueError):
         return 0.0, 0.0

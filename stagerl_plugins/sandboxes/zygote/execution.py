@@ -71,8 +71,7 @@ def execute(box: Box, files: Files, bounds: Bounds) -> dict[str, Any]:
 def _become_program(box: Box, text: int, bounds: Bounds, streams: tuple[int, ...], status: int) -> None:
     """Confine this process and go on as the program. What fails before that is told through a pipe of its own."""
     try:
-        with open(text, encoding="utf-8", newline="", closefd=False) as file:
-            source = file.read()
+        source = os.read(text, os.fstat(text).st_size).decode()
         for target, stream in enumerate(streams):
             os.dup2(stream, target)
         box.confine(bounds)

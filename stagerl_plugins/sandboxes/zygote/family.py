@@ -11,8 +11,8 @@ def children_of(pid: int) -> list[int]:
     """The processes that a process started, with any of its threads, and those that it adopted."""
     found: list[int] = []
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
-            found += map(int, file.read().split())
+        with suppress(OSError):
+            found += map(int, words_of(f"/proc/{pid}/task/{thread}/children"))
     return found
 
 
@@ -32,3 +32,12 @@ def threads_of(pid: int) -> list[str]:
         return [f"/proc/{pid}/task/{thread}" for thread in os.listdir(f"/proc/{pid}/task")]
     except OSError:
         return []
+
+
+def words_of(path: str) -> list[bytes]:
+    """The words of a small file in /proc, with no more system calls than it takes: it is read for every run."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1 << 16).split()
+    finally:
+        os.close(descriptor)
