@@ -37,9 +37,7 @@ _SESSIONS = {"setsid": 112}
 _MODES = {"chmod": 90, "fchmod": 91, "fchmodat": 268, "utimensat": 280}  # Landlock knows nothing of these
 _SIGNALS = {"kill": (62, 1), "tkill": (200, 1), "tgkill": (234, 2)}  # and which argument the signal is
 _CLONE, _CLONE3, _SOCKETPAIR, _IOCTL, _FCNTL, _PRCTL, _PRLIMIT, _SETRLIMIT = 56, 435, 53, 16, 72, 157, 302, 160
-_XATTRS = range(
-    188, 200
-)  # set, get, list, remove: `shutil.copy2` goes on where there are none, but not where it may not
+_XATTRS = range(188, 200)  # `shutil.copy2` goes on where there are none, but not where it may not have them
 _RLIMIT_CPU, _SIGKILL = 0, 9
 _CLONE_THREAD, _CLONE_NEW_ANYTHING = 0x10000, 0x7E02_0080
 _AF_UNIX = 1
@@ -73,7 +71,7 @@ def filter_for(processes: bool, signals: bool, sessions: bool, modes: bool) -> b
         calls[number] = allowed if processes else _but(place, _SIGKILL)
     # its flags lie in memory, out of a filter's reach; without it the C library takes `clone`
     calls[_CLONE3] = [_refusal(errno.ENOSYS)]
-    calls.update(dict.fromkeys(_XATTRS, [_refusal(errno.ENOTSUP)]))
+    calls.update((number, [_refusal(errno.ENOTSUP)]) for number in _XATTRS)
     calls[_CLONE] = _clone(processes)
     calls[_SOCKETPAIR] = _argument(0, (_AF_UNIX,), errno.EPERM)
     calls[_IOCTL] = _argument(1, _IOCTLS, errno.ENOTTY)
