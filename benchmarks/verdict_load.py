@@ -2,8 +2,9 @@
 
 Every response has a known outcome; it may become `not_judged`, as we kill, but never another one. Each minute the
 judge's memory, open files, threads, processes, zombies and files in temporary folders are noted. Prints a line for each
-minute and, as its last line, one JSON object; raw results go to `results/verdict_load.json`. Ends with status 1 if a
-verdict was false, or if a process or a file is left when the judge is closed.
+minute and, as its last line, one JSON object; raw results go to `results/verdict_load.json`, or with `--tier B` to
+`results/verdict_load_B.json`. Ends with status 1 if a verdict was false, or if a process or a file is left when the
+judge is closed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from stagerl_plugins.plugins import load_plugins
 from stagerl_plugins.rewards.judge import Judge
 from stagerl_plugins.types import Outcome, Response
 
-RESULTS = Path(__file__).parent / "results" / "verdict_load.json"
+RESULTS = Path(__file__).parent / "results"
 SANDBOX = {"workers": 2, "remember_mb": 1}  # full within minutes, so that what grows later is no memory of executions
 REWARDS = {"math": "math", "code": {"code": {"seconds": 1, "memory_mb": 256, "sandbox": {"local": SANDBOX}}}}
 BATCH = 200  # responses that are judged at a time
@@ -208,13 +209,15 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--kill-every", type=float, default=1.0, help="seconds between two kills on average; 0: none")
     parser.add_argument("--tier", choices="ABC", help="of the sandbox; the best one that holds if left out")
+    parser.add_argument("--python", help="what programs run with; in tier B one that all users can read")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     rewards = json.loads(json.dumps(REWARDS))
-    if given.tier:
-        rewards["code"]["code"]["sandbox"]["local"]["tier"] = given.tier
+    chosen = {name: getattr(given, name) for name in ("tier", "python") if getattr(given, name)}
+    rewards["code"]["code"]["sandbox"]["local"].update(chosen)
     killer = Killer(given.kill_every, random.Random(f"{given.seed} kills"))
     with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # in tier B programs are another user's
         os.environ["TMPDIR"] = tempfile.tempdir = folder  # nobody else's
         with Judge(rewards, load_plugins(), Judging(processes=2)) as judge:
             killer.start()
@@ -239,7 +242,8 @@ def main() -> None:
         "left": remains,
         "samples": [asdict(s) for s in samples],
     }
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    name = f"verdict_load_{given.tier}.json" if given.tier else "verdict_load.json"
+    (RESULTS / name).write_text(json.dumps(result, indent=1) + "\n")
     summary = {
         "judged": seen.outcomes.total(),
         "false": len(seen.false),

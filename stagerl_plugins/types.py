@@ -295,7 +295,7 @@ class Execution:
         stdout: What it printed, cut at `Limits.output_bytes`.
         stderr: The same for standard error, cut where the sandbox likes.
         exit_code: Negative for a signal; None if it did not exit by itself.
-        seconds: Wall time.
+        seconds: Time it took, less what it waited for a processor where the sandbox can tell.
         detail: One line for people: the limit that was passed, or why it was lost.
 
     Raises:

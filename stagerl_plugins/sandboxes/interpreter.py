@@ -13,6 +13,8 @@ from pathlib import Path
 
 from stagerl_plugins.errors import UserError
 
+_OLDEST = (3, 10)  # which has os.splice
+
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
@@ -56,8 +58,13 @@ def _folder_of(module: str) -> str:
 
 @cache
 def _prefix_of(python: str) -> str:
-    command = [python, "-I", "-S", "-c", "import sys; print(sys.base_prefix)"]
+    code = "import sys; print(sys.base_prefix); print(*sys.version_info[:2])"
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
-    except (OSError, subprocess.SubprocessError) as error:
+        done = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True, check=True, timeout=30)
+        prefix, version = done.stdout.splitlines()
+        major, minor = map(int, version.split())
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise UserError(f"python: '{os.fspath(python)}' is no Python interpreter that can be started") from error
+    if (major, minor) < _OLDEST:
+        raise UserError(f"python: '{os.fspath(python)}' is Python {major}.{minor}; take 3.10 or newer")
+    return prefix

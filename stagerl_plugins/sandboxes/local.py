@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import queue
 import threading
@@ -27,9 +26,8 @@ from stagerl_plugins.types import Ended, Execution, Limits
 
 stagerl_contract = 1
 
+_IDLE_SECONDS = 2.0
 _ATTEMPTS = 3  # a run that was lost is done again: that cannot have been the program's doing
-
-_log = logging.getLogger(__name__)
 
 
 class LocalOptions(Options):
@@ -61,7 +59,6 @@ class LocalSandbox(Sandbox):
         interpreter = Interpreter.of(options.python, options.modules)
         self.tier = choose_tier(options.tier, interpreter)
         self.parts = {f"sandbox_tier_{self.tier}": 1.0}
-        _log.warning("sandbox 'local': tier %s", self.tier)  # shown also where nobody has set up a log
         self._memory = Memory(options.remember_mb << 20)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         workers = options.workers or len(os.sched_getaffinity(0))
@@ -95,10 +92,19 @@ def _serve(jobs: queue.SimpleQueue[_Job | None], tier: str, interpreter: Interpr
     """One thread for each interpreter. It must not hold the sandbox, which is closed when nobody does."""
     warm = WarmInterpreter(tier, interpreter)
     try:
-        while (job := jobs.get()) is not None:
+        while (job := _next(jobs, warm)) is not None:
             job.future.set_result(_execute(warm, job))
     finally:
         warm.close()
+
+
+def _next(jobs: queue.SimpleQueue[_Job | None], warm: WarmInterpreter) -> _Job | None:
+    """Wait for a job, and now and then look after the idle interpreter."""
+    while True:
+        try:
+            return jobs.get(timeout=_IDLE_SECONDS)
+        except queue.Empty:
+            warm.close_if_dead()
 
 
 def _execute(warm: WarmInterpreter, job: _Job) -> Execution:

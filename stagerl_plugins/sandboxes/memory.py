@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ class Memory:
     chance gives its first answer again.
 
     Args:
-        most: Bytes of text to remember.
+        most: Bytes to take for it.
     """
 
     def __init__(self, most: int) -> None:
@@ -54,4 +55,4 @@ class Memory:
 
 
 def _size(key: Key, execution: Execution) -> int:
-    return 500 + len(key[0]) + len(key[1]) + len(execution.stdout) + len(execution.stderr)
+    return 500 + sum(map(sys.getsizeof, (key[0], key[1], execution.stdout, execution.stderr)))

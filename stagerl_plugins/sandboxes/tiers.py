@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from stagerl_plugins.errors import UserError
@@ -15,12 +16,13 @@ _REMEDY = (
     "allow user namespaces, or run as root in the container, or use a kernel with Landlock (5.13 or newer); "
     "or take a sandbox elsewhere: e2b, sandbox_fusion"
 )
+_log = logging.getLogger(__name__)
 _LIMITS = Limits(seconds=5, memory_mb=256)
 
 
 @cache
 def choose_tier(wanted: str, interpreter: Interpreter) -> str:
-    """The wanted tier, or with "best" the first one, that this machine offers and that withstands the attacks.
+    """The wanted tier, or with "best" the first one, that this machine offers and that withstands the attacks; logged.
 
     Raises:
         UserError: None does; names for each what was missing or which attack got through, and what to do.
@@ -29,6 +31,7 @@ def choose_tier(wanted: str, interpreter: Interpreter) -> str:
     for tier in TIERS if wanted == "best" else (wanted,):
         failure = failure_of(tier, interpreter)
         if failure is None:
+            _log.warning("sandbox 'local': tier %s", tier)  # shown also where nobody has set up a log
             return tier
         failures[tier] = failure
     shown = "; ".join(f"tier {tier}: {failure}" for tier, failure in failures.items())

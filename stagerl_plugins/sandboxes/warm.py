@@ -8,10 +8,12 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from stagerl_plugins.sandboxes.files import contents, run_files
 from stagerl_plugins.sandboxes.interpreter import Interpreter
 from stagerl_plugins.types import Ended, Execution, Limits
 
@@ -27,7 +30,8 @@ _ZYGOTE = (
 )
 FOLDER = Path(__file__).parent  # holds the zygote's package
 _HEADER = struct.Struct("!I")
-_MOST = 256 << 20  # bytes of an answer
+_MOST = 1 << 20  # bytes of an answer
+_STDERR_BYTES = 16_384
 _START_SECONDS = 60.0
 _PATIENCE = 10.0  # times the limit: what the zygote itself waits where the machine is busy, and
 _SPARE_SECONDS = 30.0  # so much more before it is called lost
@@ -71,12 +75,11 @@ class WarmInterpreter:
         """
         if self._socket is None:
             self.start()
-        bounds = asdict(limits)
-        answer = self._ask(
-            {"program": _plain(program), "stdin": _plain(stdin), "bounds": bounds},
-            _PATIENCE * limits.seconds + _SPARE_SECONDS,
-        )
-        return _execution(answer, limits)
+        with run_files(program, stdin) as files:
+            patience = _PATIENCE * limits.seconds + _SPARE_SECONDS
+            answer = self._ask(asdict(limits), patience, files.all)
+            stdout, stderr = contents(files.stdout, limits.output_bytes), contents(files.stderr, _STDERR_BYTES)
+        return _execution(answer, stdout.decode(errors="surrogateescape"), stderr.decode(errors="replace"))
 
     def start(self) -> None:
         """Start it, and wait until it is ready.
@@ -90,7 +93,7 @@ class WarmInterpreter:
         if self._tier != "A":
             self._work = tempfile.mkdtemp(prefix="stagerl-sandbox-")
             if uid:
-                os.chown(self._work, uid, uid)
+                self._give_to(uid)
         ours, theirs = socket.socketpair()
         self._socket = ours
         try:
@@ -121,11 +124,23 @@ class WarmInterpreter:
             self.close()
             raise LostError(str(answer.get("failed", "it said nothing of use")))
 
-    def _ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def _give_to(self, uid: int) -> None:
+        """Make our folder another user's, who must be able to get there, and to the interpreter."""
+        assert self._work is not None
+        if (closed := _closed_to_others(str(Path(self._work).parent))) is not None:
+            raise LostError(f"other users cannot enter {closed}: set TMPDIR to a folder that all can enter")
+        for folder in self._interpreter.folders:
+            if (closed := _closed_to_others(folder)) is not None:
+                raise LostError(f"other users cannot enter {closed}: as `python` name an interpreter that all can read")
+        os.chown(self._work, uid, uid)
+
+    def _ask(self, message: dict[str, Any], seconds: float, files: Sequence[int] = ()) -> dict[str, Any]:
         body = json.dumps(message).encode()
         deadline = time.monotonic() + seconds
         try:
-            self._wait_until(deadline).sendall(_HEADER.pack(len(body)) + body)
+            header = _HEADER.pack(len(body))
+            socket.send_fds(self._wait_until(deadline), [header], files)  # so few bytes are sent at once or not at all
+            self._wait_until(deadline).sendall(body)
             (size,) = _HEADER.unpack(self._receive(_HEADER.size, deadline))
             if size > _MOST:
                 raise ValueError("it says too much")
@@ -152,6 +167,11 @@ class WarmInterpreter:
             parts.append(part)
             count -= len(part)
         return b"".join(parts)
+
+    def close_if_dead(self) -> None:
+        """Let go of one that was killed while it was idle, which the next run would find."""
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
 
     def close(self) -> None:
         """End it. What its program started ends with it."""
@@ -196,25 +216,24 @@ def _take_uid() -> tuple[socket.socket, int]:
     raise LostError("no user id is free")
 
 
-def _plain(text: str) -> str:
-    """Text that can be sent: a response's half surrogate pairs cannot."""
-    return text.encode("utf-8", "replace").decode()
+def _closed_to_others(folder: str) -> Path | None:
+    """The first folder on the way to this one that not all users can enter."""
+    way = [Path(folder), *Path(folder).parents]
+    return next((place for place in reversed(way) if not place.stat().st_mode & stat.S_IXOTH), None)
 
 
-def _execution(answer: dict[str, Any], limits: Limits) -> Execution:
+def _execution(answer: dict[str, Any], stdout: str, stderr: str) -> Execution:
     """The answer as a value, whatever it holds.
 
     Raises:
         LostError: It is none.
     """
-    ended, code, seconds = answer.get("ended"), answer.get("exit_code"), answer.get("seconds", 0.0)
-    texts = [answer.get(name, "") for name in ("stdout", "stderr", "detail")]
+    ended, code, seconds, detail = (answer.get(name) for name in ("ended", "exit_code", "seconds", "detail"))
     if (
-        not all(isinstance(text, str) for text in (ended, *texts))
-        or ended not in set(Ended)
+        not (isinstance(ended, str) and ended in set(Ended))
         or not (code is None or type(code) is int)
         or not (isinstance(seconds, int | float) and 0 <= seconds < math.inf)
+        or not isinstance(detail, str)
     ):
         raise LostError("the interpreter sent nonsense")
-    stdout, stderr, detail = texts
-    return Execution(Ended(ended), stdout[: limits.output_bytes], stderr, code, float(seconds), detail)
+    return Execution(Ended(ended), stdout, stderr, code, float(seconds), detail)

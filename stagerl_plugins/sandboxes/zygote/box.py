@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from . import disk, kernel, landlock, root, seccomp
+from .family import children_of
 
 NOBODY = 65534
 _NEW_OF_ZYGOTE = (
@@ -121,7 +122,7 @@ class Box:
 
 def end_all_below() -> None:
     """Kill and reap every descendant. Each child leads a group that what it starts cannot leave, but in tier A."""
-    while children := disk.children_of(os.getpid()):
+    while children := children_of(os.getpid()):
         for child in children:
             for kill in (os.killpg, os.kill):
                 with suppress(ProcessLookupError):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
+
+from .family import children_of, family_of, threads_of
 
 _LONGEST_PATH = 1024
 _PAGE = 4096
@@ -16,7 +19,7 @@ def used(folder: str) -> float:
 
     Infinite where folders are nested deeper than anything needs, or one cannot be looked into.
     """
-    return _named(folder) + _nameless(children_of(os.getpid()))
+    return _named(folder) + _nameless(folder, children_of(os.getpid()))
 
 
 def _named(folder: str) -> float:
@@ -35,29 +38,34 @@ def _named(folder: str) -> float:
     return total
 
 
-def _nameless(processes: list[int]) -> float:
-    """Bytes of files that these processes and their descendants have open, and that no folder holds any more."""
-    sizes: dict[tuple[int, int], int] = {}
-    waiting = list(processes)
-    while waiting:
-        pid = waiting.pop()
-        with suppress(OSError):  # it ended
-            waiting += children_of(pid)
-            for name in os.listdir(f"/proc/{pid}/fd"):
-                with suppress(OSError):
-                    file = os.stat(f"/proc/{pid}/fd/{name}")
-                    if stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
-                        sizes[file.st_dev, file.st_ino] = file.st_blocks * 512
+def _nameless(folder: str, processes: list[int]) -> float:
+    """Bytes of files that these processes and their descendants hold, and that the folder holds no more.
+
+    Each thread may have open files of its own, and a file that is closed may still be mapped into memory.
+    """
+    sizes: dict[int, int] = {}
+    for pid in family_of(processes):
+        for inode, size in [*_mapped(folder, pid), *(one for thread in threads_of(pid) for one in _open(thread))]:
+            sizes[inode] = max(size, sizes.get(inode, 0))
     return float(sum(sizes.values()))
 
 
-def children_of(pid: int) -> list[int]:
-    """The processes that a process started, with any of its threads, and those that it adopted."""
-    found: list[int] = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
-            found += map(int, file.read().split())
-    return found
+def _open(thread: str) -> Iterator[tuple[int, int]]:
+    with suppress(OSError):  # it ended
+        for name in os.listdir(f"{thread}/fd"):
+            with suppress(OSError):
+                file = os.stat(f"{thread}/fd/{name}")
+                if stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
+                    yield file.st_ino, file.st_blocks * 512
+
+
+def _mapped(folder: str, pid: int) -> Iterator[tuple[int, int]]:
+    with suppress(OSError), open(f"/proc/{pid}/maps", errors="replace") as file:
+        for line in file:
+            if f" {folder}/" in line and line.endswith(" (deleted)\n"):
+                addresses, _, offset, _, inode, _ = line.split(maxsplit=5)
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                yield int(inode), int(offset, 16) + end - start
 
 
 def empty(folder: str) -> None:

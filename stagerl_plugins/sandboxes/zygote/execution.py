@@ -1,59 +1,77 @@
-"""One program run from outside: forked, fed, bounded, ended with all that it started."""
+"""One program run from outside: forked, bounded, ended with all that it started."""
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from . import kernel, program
 from .box import Bounds, Box, end_all_below
+from .clock import Clock
+from .output import Output
 
 EXITED, TIMED_OUT, OVER_LIMIT, LOST = "exited", "timed_out", "over_limit", "lost"
 _PATIENCE = 10.0  # times the limit that a program may wait for a processor before the machine is called too busy
-_LOOK_AT_DISK = 0.02  # seconds
+_LOOK_AT_CLOCK, _LOOK_AT_DISK = 0.25, 0.02  # seconds
 _READY = b"\1"
 _STDERR_BYTES = 16_384
 
 
-def execute(box: Box, text: str, stdin: bytes, bounds: Bounds) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Files:
+    """Descriptors of files in memory, which this process hands on and never reads: others' programs are forked from it.
+
+    Args:
+        program: The program's text, UTF-8.
+        stdin: What it reads as standard input.
+        stdout: What it writes is moved there,
+        stderr: and there.
+    """
+
+    program: int
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+def execute(box: Box, files: Files, bounds: Bounds) -> dict[str, Any]:
     """Run a program once and say how it ended, as JSON values."""
-    began = time.monotonic()
-    pipes = [os.pipe() for _ in range(4)]
-    (in_read, in_write), (out_read, out_write), (err_read, err_write), (status_read, status_write) = pipes
+    outputs = Output(files.stdout, bounds.output_bytes), Output(files.stderr, _STDERR_BYTES)
+    status_read, status_write = os.pipe()
     pid = kernel.fork_into(box.namespaces)
     if pid == 0:
-        _become_program(box, text, bounds, (in_read, out_write, err_write), status_write)
-    for descriptor in (in_read, out_write, err_write, status_write):
+        _become_program(box, files.program, bounds, (files.stdin, *(one.write for one in outputs)), status_write)
+    for descriptor in (status_write, *(one.write for one in outputs)):
         os.close(descriptor)
     try:
         with _Watch(box, pid, bounds) as watch:
             setup = _read_all(status_read)
             if setup == _READY:
-                watch.feed(in_write, stdin, {out_read: bounds.output_bytes, err_read: _STDERR_BYTES}, out_read)
+                watch.follow(*outputs)
             else:
-                os.close(in_write)
                 watch.how, watch.detail = LOST, f"the sandbox failed: {setup.decode(errors='replace')[:300]}"
         return {
             "ended": watch.how,
             "exit_code": watch.exit_code if watch.how == EXITED else None,
-            "stdout": watch.read[out_read].decode(errors="surrogateescape") if out_read in watch.read else "",
-            "stderr": watch.read[err_read].decode(errors="replace") if err_read in watch.read else "",
-            "seconds": round(time.monotonic() - began, 6),
+            "seconds": round(watch.seconds, 6),
             "detail": watch.detail,
         }
     finally:
-        for descriptor in (out_read, err_read, status_read):
+        for descriptor in (status_read, *(one.read for one in outputs)):
             os.close(descriptor)
         box.clean()
 
 
-def _become_program(box: Box, text: str, bounds: Bounds, streams: tuple[int, int, int], status: int) -> None:
+def _become_program(box: Box, text: int, bounds: Bounds, streams: tuple[int, ...], status: int) -> None:
     """Confine this process and go on as the program. What fails before that is told through a pipe of its own."""
     try:
+        source = os.read(text, os.fstat(text).st_size).decode()
         for target, stream in enumerate(streams):
             os.dup2(stream, target)
         box.confine(bounds)
@@ -65,7 +83,7 @@ def _become_program(box: Box, text: str, bounds: Bounds, streams: tuple[int, int
         os.write(status, repr(error).encode()[:500])
         os._exit(1)
     try:
-        program.run(text, box.work)
+        program.run(source, box.work)
     finally:  # never back into the zygote's own code
         os._exit(1)
 
@@ -89,12 +107,17 @@ class _Watch:
     def __init__(self, box: Box, pid: int, bounds: Bounds) -> None:
         self.how, self.detail = EXITED, ""
         self.exit_code: int | None = None
-        self.read: dict[int, bytearray] = {}
         self._box, self._pid, self._bounds = box, pid, bounds
-        self._began = time.monotonic()
-        self._deadline = self._began + bounds.seconds
-        self._next_look = self._began + _LOOK_AT_DISK
+        self._clock = Clock(pid)
+        now = time.monotonic()
+        self._clock_due = now + min(_LOOK_AT_CLOCK, bounds.seconds)
+        self._disk_due = math.inf if box.is_a else now + _LOOK_AT_DISK
         self._ended = os.pidfd_open(pid)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that it took, less what it waited for a processor."""
+        return self._clock.seconds
 
     def __enter__(self) -> _Watch:
         return self
@@ -103,84 +126,57 @@ class _Watch:
         self._end()
         os.close(self._ended)
 
-    def feed(self, stdin: int, data: bytes, limits: dict[int, int], counted: int) -> None:
-        """Write standard input and read the outputs until the program ends or passes a limit.
-
-        Args:
-            stdin: Descriptor to write to; closed in any case.
-            data: Standard input.
-            limits: Descriptors to read from, and how many bytes of each to keep.
-            counted: The descriptor whose limit ends the program; of another one what is too much is dropped.
-        """
-        self.read = {descriptor: bytearray() for descriptor in limits}
+    def follow(self, stdout: Output, stderr: Output) -> None:
+        """Move the outputs until the program ends or passes a limit; of standard error, what is too much is dropped."""
+        reading = {output.read: output for output in (stdout, stderr)}
         poll = select.poll()
-        for descriptor in (*limits, self._ended):
+        for descriptor in (*reading, self._ended):
             poll.register(descriptor, select.POLLIN)
-        os.set_blocking(stdin, False)
-        poll.register(stdin, select.POLLOUT)
-        written, reading = 0, set(limits)
-        try:
-            while self.how == EXITED:
-                ready = dict(poll.poll(self._patience()))
-                if stdin in ready:
-                    written, done = _write_some(stdin, data, written)
-                    if done:
-                        poll.unregister(stdin)
-                        os.close(stdin)
-                        stdin = -1
-                for descriptor in reading & ready.keys():
-                    if not self._keep(descriptor, limits[descriptor], descriptor == counted):
-                        reading.discard(descriptor)
-                        poll.unregister(descriptor)
-                if self._ended in ready:
-                    break
-                self._check_bounds()
-        finally:
-            if stdin >= 0:
-                os.close(stdin)
+        while self.how == EXITED:
+            ready = dict(poll.poll(self._patience()))
+            for descriptor in reading.keys() & ready.keys():
+                if not reading[descriptor].move():
+                    del reading[descriptor]
+                    poll.unregister(descriptor)
+            self._check_output(stdout)
+            if self._ended in ready:
+                break
+            self._check_bounds()
         self._end()
-        for descriptor in reading:  # nobody writes any more
-            os.set_blocking(descriptor, False)
-            while self._keep(descriptor, limits[descriptor], descriptor == counted):
-                pass
+        for output in reading.values():  # nobody writes any more
+            while output.move() and self.how == EXITED:
+                self._check_output(stdout)
+
+    def _check_output(self, stdout: Output) -> None:
+        if self.how == EXITED and stdout.too_much:
+            self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.output_bytes} bytes of output"
 
     def _patience(self) -> float:
-        left = max(0.0, self._deadline - time.monotonic()) * 1000 + 1
-        return left if self._box.is_a else min(left, _LOOK_AT_DISK * 1000)
-
-    def _keep(self, descriptor: int, limit: int, counted: bool) -> bool:
-        """Read some of an output; False at its end."""
-        try:
-            part = os.read(descriptor, 65536)
-        except BlockingIOError:
-            return False
-        kept = self.read[descriptor]
-        kept += part[: max(0, limit - len(kept))]
-        if counted and len(part) and len(kept) >= limit:
-            self.how, self.detail = OVER_LIMIT, f"more than {limit} bytes of output"
-            return False
-        return bool(part)
+        """Milliseconds until something has to be looked at."""
+        return max(0.0, min(self._clock_due, self._disk_due) - time.monotonic()) * 1000 + 1
 
     def _check_bounds(self) -> None:
         now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + _LOOK_AT_DISK
+        if now >= self._disk_due:
+            self._disk_due = now + _LOOK_AT_DISK
             if self._box.used_mb() > self._bounds.disk_mb:
                 self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.disk_mb} MB of files"
-        if now < self._deadline:
-            return
-        waited = _waited_for_processor(self._pid)
-        if now - self._began - waited >= self._bounds.seconds:
+        if now >= self._clock_due and self.how == EXITED:
+            self._check_clock(now)
+
+    def _check_clock(self, now: float) -> None:
+        self._clock.look()
+        if self._clock.seconds >= self._bounds.seconds:
             self.how, self.detail = TIMED_OUT, f"longer than {self._bounds.seconds:g} s"
-        elif now - self._began >= _PATIENCE * self._bounds.seconds:
+        elif self._clock.elapsed >= _PATIENCE * self._bounds.seconds:
             self.how, self.detail = LOST, "the machine was too busy to run it"
-        else:
-            self._deadline = self._began + self._bounds.seconds + waited
+        self._clock_due = now + min(_LOOK_AT_CLOCK, self._bounds.seconds - self._clock.seconds)
 
     def _end(self) -> None:
         """Kill the program and all that it started, and reap it."""
         if self.exit_code is not None:
             return
+        self._clock.look()
         if self._box.is_a:  # its namespace of processes ends with it
             os.kill(self._pid, signal.SIGKILL)
         else:
@@ -199,22 +195,3 @@ class _Watch:
             self.how, self.detail = TIMED_OUT, f"more than {self._bounds.seconds:g} s of processor time"
         elif self._box.is_a or self._bounds.processes == 1:
             self.how, self.detail = LOST, "it was killed from outside"
-
-
-def _write_some(descriptor: int, data: bytes, written: int) -> tuple[int, bool]:
-    try:
-        written += os.write(descriptor, data[written : written + 65536]) if written < len(data) else 0
-    except BlockingIOError:
-        return written, False
-    except BrokenPipeError:
-        return written, True
-    return written, written >= len(data)
-
-
-def _waited_for_processor(pid: int) -> float:
-    """Seconds that a process was ready to run and had no processor; 0 where the kernel does not tell."""
-    try:
-        with open(f"/proc/{pid}/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0

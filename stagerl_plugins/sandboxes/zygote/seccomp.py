@@ -14,7 +14,7 @@ _ALLOWED = {
     "sched_yield": 24, "mremap": 25, "msync": 26, "mincore": 27, "dup": 32, "dup2": 33, "pause": 34, "nanosleep": 35,
     "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "sendto": 44, "recvfrom": 45,
     "recvmsg": 47, "shutdown": 48, "getsockname": 51, "getpeername": 52, "setsockopt": 54, "getsockopt": 55,
-    "exit": 60, "wait4": 61, "uname": 63, "flock": 73, "fsync": 74, "fdatasync": 75, "truncate": 76,
+    "exit": 60, "wait4": 61, "uname": 63, "fsync": 74, "fdatasync": 75, "truncate": 76,
     "ftruncate": 77, "getdents": 78, "getcwd": 79, "chdir": 80, "fchdir": 81, "rename": 82, "mkdir": 83, "rmdir": 84,
     "creat": 85, "link": 86, "unlink": 87, "symlink": 88, "readlink": 89, "umask": 95,
     "gettimeofday": 96, "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104,
@@ -37,6 +37,7 @@ _SESSIONS = {"setsid": 112}
 _MODES = {"chmod": 90, "fchmod": 91, "fchmodat": 268, "utimensat": 280}  # Landlock knows nothing of these
 _SIGNALS = {"kill": (62, 1), "tkill": (200, 1), "tgkill": (234, 2)}  # and which argument the signal is
 _CLONE, _CLONE3, _SOCKETPAIR, _IOCTL, _FCNTL, _PRCTL, _PRLIMIT, _SETRLIMIT = 56, 435, 53, 16, 72, 157, 302, 160
+_XATTRS = range(188, 200)  # `shutil.copy2` goes on where there are none, but not where it may not have them
 _RLIMIT_CPU, _SIGKILL = 0, 9
 _CLONE_THREAD, _CLONE_NEW_ANYTHING = 0x10000, 0x7E02_0080
 _AF_UNIX = 1
@@ -70,6 +71,7 @@ def filter_for(processes: bool, signals: bool, sessions: bool, modes: bool) -> b
         calls[number] = allowed if processes else _but(place, _SIGKILL)
     # its flags lie in memory, out of a filter's reach; without it the C library takes `clone`
     calls[_CLONE3] = [_refusal(errno.ENOSYS)]
+    calls.update((number, [_refusal(errno.ENOTSUP)]) for number in _XATTRS)
     calls[_CLONE] = _clone(processes)
     calls[_SOCKETPAIR] = _argument(0, (_AF_UNIX,), errno.EPERM)
     calls[_IOCTL] = _argument(1, _IOCTLS, errno.ENOTTY)

@@ -8,13 +8,15 @@ import json
 import os
 import signal
 import site
+import socket
 import struct
 import sys
+from contextlib import suppress
 from typing import Any
 
 from . import program
 from .box import Bounds, Box
-from .execution import execute
+from .execution import Files, execute
 
 _OFTEN = (
     "array", "ast", "bisect", "cmath", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal",
@@ -23,17 +25,20 @@ _OFTEN = (
     "time", "traceback", "types", "typing", "unicodedata", "uuid",
 )  # fmt: skip
 _HEADER = struct.Struct("!I")
-_MOST = 256 << 20  # bytes of a message
+_MOST = 1 << 20  # bytes of a message: programs and what they read and write come and go as files
+_FILES = 4
 
 
 def main(descriptor: int) -> None:
     """Serve runs that come in through this socket until it closes.
 
     The first message in is the confinement: `tier`, `uid`, `folders`, `work`, and `modules` to import; the first out
-    says `ready`, or what `failed`. Then each message in is a run, and each message out how it ended.
+    says `ready`, or what `failed`. Then each message in is a run's bounds, with its files, and each message out how it
+    ended. No program and no input or output is ever in this process's memory, which programs are forked with.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the host ends us
-    settings = _receive(descriptor)
+    host = socket.socket(fileno=descriptor)
+    settings, _ = _receive(host)
     if settings is None:
         return
     try:
@@ -44,51 +49,50 @@ def main(descriptor: int) -> None:
         box = Box(settings["tier"], settings["uid"], settings["folders"], settings["work"])
         program.prepare(box.work)
     except (OSError, ImportError) as error:
-        _send(descriptor, {"failed": f"{type(error).__name__}: {error}"})
+        _send(host, {"failed": f"{type(error).__name__}: {error}"})
         return
     # no generation of objects is looked through in a child, which would copy the pages that all share
     gc.disable()
     gc.collect()
     gc.freeze()
-    _send(descriptor, {"ready": os.getpid()})
-    while (job := _receive(descriptor)) is not None:
-        _send(descriptor, _run(box, job))
+    with suppress(ConnectionError):  # who started us is gone
+        _send(host, {"ready": os.getpid()})
+        _serve(host, box)
     box.leave()
 
 
-def _run(box: Box, job: dict[str, Any]) -> dict[str, Any]:
-    stdin = job["stdin"].encode(errors="surrogateescape")
+def _serve(host: socket.socket, box: Box) -> None:
+    while True:
+        bounds, files = _receive(host)
+        try:
+            if bounds is None or len(files) != _FILES:
+                return
+            _send(host, _run(box, Files(*files), Bounds(**bounds)))
+        finally:
+            for file in files:
+                os.close(file)
+
+
+def _run(box: Box, files: Files, bounds: Bounds) -> dict[str, Any]:
     try:
-        return execute(box, job["program"], stdin, Bounds(**job["bounds"]))
+        return execute(box, files, bounds)
     except OSError as error:
-        return {"ended": "lost", "detail": f"the sandbox failed: {error}"}
+        return {"ended": "lost", "seconds": 0.0, "detail": f"the sandbox failed: {error}"}
 
 
-def _receive(descriptor: int) -> dict[str, Any] | None:
-    header = _read(descriptor, _HEADER.size)
-    if header is None:
-        return None
+def _receive(host: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """A message and the descriptors that came with it; None when the other side is gone."""
+    header, files, _, _ = socket.recv_fds(host, _HEADER.size, _FILES, socket.MSG_WAITALL)
+    if len(header) < _HEADER.size:
+        return None, files
     (size,) = _HEADER.unpack(header)
-    body = _read(descriptor, size) if size <= _MOST else None
-    if body is None:
-        return None
+    body = host.recv(size, socket.MSG_WAITALL) if size <= _MOST else b""
+    if len(body) < size or not body:
+        return None, files
     message: dict[str, Any] = json.loads(body)
-    return message
+    return message, files
 
 
-def _read(descriptor: int, count: int) -> bytes | None:
-    parts = []
-    while count:
-        part = os.read(descriptor, min(count, 1 << 20))
-        if not part:
-            return None
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
-
-
-def _send(descriptor: int, message: dict[str, Any]) -> None:
+def _send(host: socket.socket, message: dict[str, Any]) -> None:
     body = json.dumps(message).encode()
-    data = memoryview(_HEADER.pack(len(body)) + body)
-    while data:
-        data = data[os.write(descriptor, data) :]
+    host.sendall(_HEADER.pack(len(body)) + body)

@@ -63,6 +63,7 @@ TRIES = {
     "write to the kernel's settings": "open('/proc/sys/kernel/hostname', 'w').write('x')",
     "use a message queue": "import ctypes as c; assert c.CDLL('librt.so.1').mq_open(b'/q', 66, 0o600, None) >= 0",
     "use shared memory": "from multiprocessing.shared_memory import SharedMemory; SharedMemory('x', True, 10)",
+    "lock a file": "import fcntl, os; fcntl.flock(open(os.__file__), fcntl.LOCK_EX)",
     "keep code in memory": "import ctypes; assert ctypes.CDLL(None).memfd_create(b'x', 0) >= 0",
 }
 # name: number of a system call (x86_64) and arguments; all must be refused

@@ -7,6 +7,7 @@ import os
 import random
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -66,6 +67,24 @@ def test_little_is_remembered_where_little_may_be():
     program = "import time; print(time.time_ns())"
     assert run(small, program, [""]) != run(small, program, [""])
     asyncio.run(small.close())
+
+
+def test_an_idle_interpreter_that_is_killed_is_soon_no_zombie(sandbox):
+    assert run(sandbox, ECHO, ["1"])[0].stdout == "1\n"
+    killed = interpreters()
+    for process in killed:
+        process.kill()
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{process.pid}").exists() for process in killed):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert run(sandbox, ECHO, ["2"])[0].stdout == "2\n"
+
+
+def test_its_tier_is_told_once_whoever_else_has_one(caplog):
+    for _ in range(2):
+        asyncio.run(LocalSandbox(LocalOptions(workers=1, modules=["wave"]), None).close())
+    assert len([record for record in caplog.records if "sandbox 'local': tier" in record.message]) == 1
 
 
 def test_kills_at_random_make_no_execution_wrong(sandbox):

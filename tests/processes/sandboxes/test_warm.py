@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stagerl_plugins.sandboxes.interpreter import Interpreter
 from stagerl_plugins.sandboxes.warm import LostError, WarmInterpreter
 from stagerl_plugins.types import Ended, Limits
 
@@ -74,6 +76,8 @@ ORDINARY = [
     ("import sys; sys.setrecursionlimit(10**6)\nf = lambda n: n and 1 + f(n - 1)\nprint(f(50_000))", "", "50000\n", 0),
     ("open('f', 'w').write('kept'); print(open('f').read())", "", "kept\n", 0),
     ("import tempfile; print(tempfile.TemporaryFile().write(b'abc'))", "", "3\n", 0),
+    ("import shutil; open('a', 'w').close(); print(shutil.copy2('a', 'b'))", "", "b\n", 0),
+    ("import sqlite3; c = sqlite3.connect('d'); c.execute('create table t(x)'); c.commit(); print(1)", "", "1\n", 0),
     ("import wave, sqlite3; print('imported')", "", "imported\n", 0),
     ("print('\\ud83d', end='')", "", "", 1),
     ("import dataclasses\n@dataclasses.dataclass\nclass A: x: int\nprint(A(1))", "", "A(x=1)\n", 0),
@@ -162,6 +166,18 @@ def test_a_program_that_does_not_read_its_input_is_no_problem(warm):
     assert warm.run("print(1)", "x" * 5_000_000, LIMITS).stdout == "1\n"
 
 
+def test_as_much_output_as_is_allowed_is_not_too_much(warm):
+    assert warm.run("print('x' * 99)", "", Limits(output_bytes=100)).ended is Ended.EXITED
+    assert warm.run("print('x' * 100)", "", Limits(output_bytes=100)).ended is Ended.OVER_LIMIT
+
+
+def test_of_standard_error_the_beginning_is_kept(warm):
+    seen = warm.run("import sys; print('x' * 10**6, file=sys.stderr); print(1)", "", LIMITS)
+    assert (seen.ended, seen.stdout) == (Ended.EXITED, "1\n")
+    assert set(seen.stderr) == {"x"}
+    assert len(seen.stderr) < 10**5
+
+
 def test_memory_is_what_a_program_has_besides_its_interpreter(warm):
     fits = "x = bytearray(200 << 20); print(len(x) >> 20)"
     assert warm.run(fits, "", Limits(memory_mb=256)).stdout == "200\n"
@@ -213,9 +229,23 @@ def test_modules_may_lie_anywhere(tier, interpreter, place):
     assert seen.stdout == "42\n", seen.stderr
 
 
-def test_what_cannot_be_started_says_why():
-    from stagerl_plugins.sandboxes.interpreter import Interpreter
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives programs other user ids")
+@pytest.mark.parametrize("what", ["set TMPDIR to a folder", "as `python` name an interpreter"])
+def test_a_folder_that_other_users_cannot_enter_is_named(open_folder, monkeypatch, what):
+    opened = open_folder("opened")
+    closed = opened / "closed"
+    closed.mkdir(0o700)
+    temporary, prefix = (closed, opened) if "TMPDIR" in what else (opened, closed / "prefix")
+    prefix.mkdir(exist_ok=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    one = WarmInterpreter("B", Interpreter(sys.executable, (str(prefix),), (), ()))
+    with pytest.raises(LostError, match=f"other users cannot enter {closed}: {what} that all can"):
+        one.run("print(1)", "", LIMITS)
+    one.close()
+    assert list(temporary.glob("stagerl-*")) == []
 
+
+def test_what_cannot_be_started_says_why():
     broken = WarmInterpreter("A", Interpreter("/nowhere/python", (), (), ()))
     with pytest.raises(LostError, match="/nowhere/python cannot be started: No such file or directory"):
         broken.run("print(1)", "", LIMITS)

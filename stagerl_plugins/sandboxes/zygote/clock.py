@@ -1,0 +1,65 @@
+"""How long a program runs, less what it waits for a processor: a busy machine is not the program's fault."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+from .family import family_of, threads_of, words_of
+
+_PROCESSORS = len(os.sched_getaffinity(0))
+
+
+class Clock:
+    """The time of a process and all that it starts, added up from one look to the next.
+
+    Of the time between two looks that counts which no thread of theirs waited for a processor; but in all no less than
+    what they had of them, so that threads that wait for each other alone gain nothing.
+
+    Args:
+        pid: The process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.seconds = self._used = 0.0
+        self._pid = pid
+        self._began = self._looked = time.monotonic()
+        self._seen: dict[str, tuple[float, float]] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds on the wall at the last look."""
+        return self._looked - self._began
+
+    def look(self) -> None:
+        """Count the time until now. A thread that began and ended since the last look is not seen.
+
+        The kernel tells what a thread waited when it gets a processor: it may be more than what passed since then.
+        """
+        now = time.monotonic()
+        passed, self._looked = now - self._looked, now
+        waited, seen = 0.0, {}
+        for thread, (running, waiting) in _threads(self._pid):
+            before = self._seen.get(thread, (0.0, 0.0))
+            self._used += running - before[0]
+            waited = max(waited, waiting - before[1])
+            seen[thread] = running, waiting
+        self._seen = seen
+        self.seconds = max(self.seconds + passed - waited, self._used / _PROCESSORS)
+
+
+def _threads(pid: int) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Each thread of a process and its descendants: seconds that it ran, and that it waited for a processor."""
+    for process in family_of([pid]):
+        for thread in threads_of(process):
+            yield thread, _times(f"{thread}/schedstat")
+
+
+def _times(path: str) -> tuple[float, float]:
+    """Zeros where the kernel does not tell."""
+    try:
+        ran, waited = words_of(path)[:2]
+        return int(ran) / 1e9, int(waited) / 1e9
+    except (OSError, ValueError):
+        return 0.0, 0.0

@@ -1,0 +1,57 @@
+"""On a busy machine a program's time is what it takes less what it waits for a processor, whichever thread works."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stagerl_plugins.types import Ended, Limits
+
+WORK = "def work(seconds=0.8):\n    while time.thread_time() < seconds: pass\n"
+PLACES = {
+    "its main thread": "work()",
+    "a thread": "thread = threading.Thread(target=work); thread.start(); thread.join()",
+    "one thread after the other": "for _ in '12':\n    t = threading.Timer(0, work, (0.4,)); t.start(); t.join()",
+    "a process": "pid = os.fork()\nif pid: os.wait()\nelse: work()",
+}
+SLEEPERS = """
+import threading, time
+threads = [threading.Thread(target=time.sleep, args=(20,)) for _ in range(30)]
+for thread in threads: thread.start()
+"""
+
+
+@pytest.fixture
+def busy():
+    """Three processes for each processor that never stop, in sessions of their own, as the kernel shares by session."""
+    burn = [sys.executable, "-S", "-c", "while True: pass"]
+    burners = [subprocess.Popen(burn, start_new_session=True) for _ in range(3 * len(os.sched_getaffinity(0)))]
+    yield
+    for burner in burners:
+        burner.kill()
+        burner.wait()
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_what_it_waits_for_a_processor_does_not_count(warm, busy, where):
+    program = f"import os, threading, time\n{WORK}{PLACES[where]}"
+    began = time.monotonic()
+    seen = warm.run(program, "", Limits(seconds=1.5, processes=4 if "fork" in program else 1))
+    took = time.monotonic() - began
+    assert seen.ended is Ended.EXITED, seen
+    assert took > 1.5
+    assert 0.7 < seen.seconds < 1.5
+
+
+@pytest.mark.parametrize("many", [1, 8])
+def test_processes_that_wait_for_each_other_gain_no_time(warm, many):
+    program = f"import os\nfor _ in range({many - 1}):\n    if not os.fork(): break\nwhile True: pass"
+    assert warm.run(program, "", Limits(seconds=1, processes=max(2, many))).ended is Ended.TIMED_OUT
+
+
+def test_threads_that_only_sleep_are_timed_out(warm, busy):
+    assert warm.run(SLEEPERS, "", Limits(seconds=1)).ended is Ended.TIMED_OUT
