@@ -7,7 +7,7 @@ from typing import Any
 
 from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards.call import describe
-from stagerl_plugins.rewards.code.judging import NotJudgedError
+from stagerl_plugins.rewards.code.running import NotJudgedError
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 

@@ -12,40 +12,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from code_judging import Setup, judge
 
 from stagerl_plugins.config import Judging
 from stagerl_plugins.plugins import load_plugins
-from stagerl_plugins.protocols import Reward, Sandbox
+from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards.code.reward import CodeOptions, CodeReward
 from stagerl_plugins.rewards.judge import Judge
 from stagerl_plugins.sandboxes.local import LocalOptions, LocalSandbox
-from stagerl_plugins.types import Ended, Execution, Outcome, Response, Verdict
+from stagerl_plugins.types import Ended, Execution, Outcome, Response
 
 FILE = Path(__file__).parent / "human_eval.jsonl.gz"
 HUMAN_EVAL = [json.loads(line) for line in gzip.decompress(FILE.read_bytes()).splitlines()]
-
-
-class Setup:
-    """What a reward's factory is given: it builds the sandbox."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-
-    def build(self, kind, spec, name):
-        return self.sandbox if kind == "sandbox" else Divides()
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    one = LocalSandbox(LocalOptions(), None)
-    yield one
-    asyncio.run(one.close())
-
-
-def judge(sandbox, tests, *programs, **options) -> list[Verdict]:
-    reward = CodeReward(CodeOptions(**options), Setup(sandbox))
-    responses = [Response(f"```python\n{program}\n```", json.dumps(tests)) for program in programs]
-    return asyncio.run(reward.score(responses))
 
 
 def human_eval(sandbox, programs):
@@ -281,18 +259,6 @@ def test_all_or_nothing_stops_at_the_first_failure(sandbox):
     wrong, right = judge(sandbox, SUMS, "print(3)", "print(sum(map(int, input().split())))", all_or_nothing=True)
     assert (wrong.outcome, wrong.score) == (Outcome.WRONG, 0.0)
     assert (right.outcome, right.score) == (Outcome.CORRECT, 1.0)
-
-
-class Divides(Reward):
-    """A checker that takes any divisor of the input."""
-
-    async def score(self, responses):
-        verdicts = []
-        for one in responses:
-            given, text = one.ground_truth["input"], one.text.strip()
-            right = int(given if isinstance(given, str) else given[0]) % int(text) == 0
-            verdicts.append(Verdict(Outcome.CORRECT if right else Outcome.WRONG, float(right)))
-        return verdicts
 
 
 @pytest.mark.parametrize(
