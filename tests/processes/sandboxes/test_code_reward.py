@@ -16,11 +16,11 @@ from code_judging import Setup, judge
 
 from stagerl_plugins.config import Judging
 from stagerl_plugins.plugins import load_plugins
-from stagerl_plugins.protocols import Sandbox
+from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.code.reward import CodeOptions, CodeReward
 from stagerl_plugins.rewards.judge import Judge
 from stagerl_plugins.sandboxes.local import LocalOptions, LocalSandbox
-from stagerl_plugins.types import Ended, Execution, Outcome, Response
+from stagerl_plugins.types import Ended, Execution, Outcome, Response, Verdict
 
 FILE = Path(__file__).parent / "human_eval.jsonl.gz"
 HUMAN_EVAL = [json.loads(line) for line in gzip.decompress(FILE.read_bytes()).splitlines()]
@@ -279,6 +279,33 @@ def test_a_checker_decides_where_several_outputs_are_right(sandbox, tests, progr
     assert verdict.outcome is outcome
     if outcome is Outcome.NOT_JUDGED:
         assert verdict.detail.startswith("the checker raised ValueError: invalid literal")
+
+
+class Answers(Reward):
+    """A checker that answers what it is made with."""
+
+    def __init__(self, answer) -> None:
+        self.answer = answer
+
+    async def score(self, responses):
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        ([Verdict.not_judged("no\nserver")], "the checker did not judge: no server"),
+        ([None], "the checker returned [None] instead of a list of one verdict"),
+        (None, "the checker returned None instead of a list of one verdict"),
+        ([], "the checker returned [] instead of a list of one verdict"),
+    ],
+)
+def test_a_checker_that_does_not_judge_says_why(sandbox, answer, detail):
+    setup = Setup(sandbox)
+    setup.build = lambda kind, spec, name: sandbox if kind == "sandbox" else Answers(answer)
+    reward = CodeReward(CodeOptions(checker={"answers": {}}), setup)
+    (verdict,) = asyncio.run(reward.score([Response("```python\nprint(3)\n```", json.dumps(SUMS))]))
+    assert (verdict.outcome, verdict.detail) == (Outcome.NOT_JUDGED, detail)
 
 
 def test_verdicts_tell_the_tier(sandbox):
