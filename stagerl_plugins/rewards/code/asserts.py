@@ -88,16 +88,19 @@ async def _judge_asserts(
 
     Raises:
         BrokenTestsError: The tests cannot be run, or raise before a call.
+        NotJudgedError: The sandbox lost the run, or the tests call the function with what cannot be sent to it.
     """
     told = dumps([[call, *outcome] for call, outcome in known.items()], around=1)
     (execution,) = await executions(sandbox, judge, [told], limits)
     try:
-        passed, asked, error = loads(execution.stdout)
+        passed, asked, error, unsent = loads(execution.stdout)
         held = [one if isinstance(one, bool) else None for one in passed]
         calls = [str(call) for call in asked]
     except (ValueError, TypeError) as broken:
         said = (execution.stderr.strip().splitlines() or [execution.detail or "nothing"])[-1]
         raise BrokenTestsError(said[:200], execution.ended is Ended.TIMED_OUT) from broken
+    if unsent:
+        raise NotJudgedError(f"the tests give the function what cannot be sent to it: {unsent[0]:.200}")
     if error is not None and not known and not calls:
         raise BrokenTestsError(str(error), late=False)
     return held, calls, execution.seconds

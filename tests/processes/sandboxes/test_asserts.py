@@ -83,6 +83,22 @@ def test_asserts_that_need_more_results_one_after_the_other_are_not_judged(sandb
     assert verdict.detail == "the tests need more than 200 results one after the other"
 
 
+@pytest.mark.parametrize("argument", ["lambda x: x", "iter([1])", "[f]", "object()"])
+def test_an_argument_that_cannot_be_sent_is_not_the_program_s_fault(sandbox, argument):
+    (verdict,) = judge(sandbox, check(f"assert f(1) == 1\nassert f({argument})"), "def f(x): return 1")
+    assert verdict.outcome is Outcome.NOT_JUDGED
+    assert verdict.detail.startswith("the tests give the function what cannot be sent to it: ")
+
+
+def test_but_what_the_program_returned_is(sandbox):
+    wrong, right = judge(
+        sandbox, check("assert f(f(1)) == 1"), "def f(x): return iter(x) if x == 1 else x", "def f(x): return x"
+    )
+    assert (wrong.outcome, right.outcome) == (Outcome.WRONG, Outcome.CORRECT)
+    (handed_on,) = judge(sandbox, check("assert f([f(1)]) == 1"), "def f(x): return object()")
+    assert handed_on.outcome is Outcome.WRONG
+
+
 @pytest.mark.parametrize(
     ("tests", "program"),
     [
