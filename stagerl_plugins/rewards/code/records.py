@@ -118,7 +118,7 @@ def _of_livecodebench(record: Mapping[str, Any]) -> ProblemTests:
         metadata = _from_json(metadata or "{}", "metadata is")
     if not isinstance(metadata, Mapping):
         raise ValueError(f"ground truth: metadata must be a JSON object, got {_shown(metadata)}")
-    return _of_cases(cases, _name(metadata, "func_name") if metadata.get("func_name") is not None else None)
+    return _of_cases(cases, _name(metadata, "func_name") if metadata.get("func_name") else None)
 
 
 def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:

@@ -47,6 +47,7 @@ def packed(text) -> str:
             ProblemTests(asserts="assert sum(1) == 1", function="sum"),
         ),
         (CASES, ProblemTests(("1\n",), ("2\n",))),
+        ({"public_test_cases": CASES, "metadata": {"func_name": ""}}, ProblemTests(("1\n",), ("2\n",))),
         (
             {
                 "public_test_cases": json.dumps(CALLS),
