@@ -9,6 +9,11 @@ from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.code.reward import CodeOptions, CodeReward
 from stagerl_plugins.types import Outcome, Response, Verdict
 
+SUMS = {"inputs": ["1 2\n", "3 4\n", "5 6\n", "7 8\n"], "outputs": ["3", "7", "11", "15"]}
+ADD = {"inputs": [[1, 2], [3, 4]], "outputs": [3, 7], "fn_name": "add"}
+PROMPT = {"test": "def check(f):\n    assert f(1, 2) == 3\n    assert f(3, 4) == 7\n", "entry_point": "add"}
+LIST = {"test_list": ["assert add(1, 2) == 3", "assert add(3, 4) == 7"]}
+
 
 class Setup:
     """What a reward's factory is given: it builds the sandbox."""
