@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.call import describe
-from stagerl_plugins.rewards.code.judging import NotJudgedError
+from stagerl_plugins.rewards.call import describe, shown
+from stagerl_plugins.rewards.code.running import NotJudgedError
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 
@@ -38,11 +38,14 @@ class Checker:
             answer = await self._reward.score(
                 [Response(text, truth, about.data_source, about.problem, about.extra_info)]
             )
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise NotJudgedError(f"the checker raised {describe(error)}") from error
-        if not (isinstance(answer, list) and len(answer) == 1 and isinstance(answer[0], Verdict) and answer[0].judged):
-            raise NotJudgedError(f"the checker answered {answer!r:.200}")
-        return answer[0].outcome is Outcome.CORRECT
+        if not (isinstance(answer, list | tuple) and len(answer) == 1 and isinstance(answer[0], Verdict)):
+            raise NotJudgedError(f"the checker returned {shown(answer)} instead of a list of one verdict")
+        if not answer[0].judged:
+            why = " ".join(answer[0].detail.split())
+            raise NotJudgedError(f"the checker did not judge: {why or 'it did not say why'}")
+        return answer[0].outcome == Outcome.CORRECT
 
     async def returned(self, value: Any, given: Any, expected: Any) -> bool:
         """Whether a value is right; one that JSON cannot hold is not.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 Take = Literal["last_block", "first_block", "all_blocks", "whole"]
 
-_PYTHON = frozenset({"", "python", "python3", "py"})
+_PYTHON = frozenset({"python", "python3", "py"})
 _FENCE = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})(.*)")
+_CODE = re.compile(r"""#.*|\"\"\"|'''|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?""")
+_STRING = {quote: re.compile(rf"\\.|{quote}") for quote in ('"""', "'''")}
 
 
 def program_in(text: str, take: Take, unclosed: bool = False) -> str | None:
@@ -16,13 +19,14 @@ def program_in(text: str, take: Take, unclosed: bool = False) -> str | None:
 
     Args:
         text: The response.
-        take: A fenced block of Python, or of no language: the last or first one, or all, one after the other; or all
-            of the text.
+        take: The last or first fenced block, or all, one after the other, or all of the text. Blocks that are marked
+            as Python count; if there is none, those without a language.
         unclosed: Whether a block that the end of the text cuts off is one.
     """
     if take == "whole":
         return text if text.strip() else None
-    blocks = [block for block in _fenced_blocks(text, unclosed) if block.strip()]
+    found = [(marked, block) for marked, block in _fenced_blocks(text, unclosed) if block.strip()]
+    blocks = [block for marked, block in found if marked] or [block for _, block in found]
     if not blocks:
         return None
     if take == "all_blocks":
@@ -30,24 +34,49 @@ def program_in(text: str, take: Take, unclosed: bool = False) -> str | None:
     return blocks[-1 if take == "last_block" else 0]
 
 
-def _fenced_blocks(text: str, unclosed: bool) -> list[str]:
-    """The contents of the fenced blocks that are Python or of no language, in order, without their fence's indent."""
-    blocks: list[str] = []
-    fence, indent, language = "", "", ""
-    lines: list[str] = []
-    for line in text.split("\n"):  # and nowhere else: a text in a program may hold other ends of lines
-        mark = line.strip()
-        if not fence:
-            if found := _FENCE.match(line.rstrip()):
-                indent, fence, about = found.groups()
-                language, lines = (about.split() or [""])[0].lower(), []
-        elif mark.startswith(fence) and not mark.strip(fence[0]):
-            blocks += _block(lines, language)
-            fence = ""
-        else:
-            lines.append(line.removeprefix(indent))
-    return blocks + (_block(lines, language) if fence and unclosed else [])
+def _fenced_blocks(text: str, unclosed: bool) -> Iterator[tuple[bool, str]]:
+    """The fenced blocks of Python, marked so or of no language, in order, without their fence's indent."""
+    lines = text.split("\n")  # and nowhere else: a text in a program may hold other ends of lines
+    begin, strings = 0, True
+    while begin < len(lines):
+        opens = _FENCE.match(lines[begin].rstrip())
+        begin += 1
+        if not opens:
+            continue
+        indent, fence, about = opens.groups()
+        language = (about.split() or [""])[0].lower()
+        python = language in {"", *_PYTHON}
+        end, ended = _end_of_block(lines, begin, fence, strings and python)
+        strings = strings and ended  # after a string without end in a program it is not looked for again
+        if python and (end < len(lines) or unclosed):
+            yield language in _PYTHON, "\n".join(line.removeprefix(indent) for line in lines[begin:end]) + "\n"
+        begin = end + 1
 
 
-def _block(lines: list[str], language: str) -> list[str]:
-    return ["\n".join(lines) + "\n"] if language in _PYTHON else []
+def _end_of_block(lines: list[str], begin: int, fence: str, strings: bool) -> tuple[int, bool]:
+    """Where a block ends: at the first fence that is in none of its strings (looked for if `strings`), if there is one.
+
+    Else at its first fence, or the last line. And whether it ends outside of a string.
+    """
+    first, quote = len(lines), ""
+    for place in range(begin, len(lines)):
+        mark = lines[place].strip()
+        if mark.startswith(fence) and not mark.strip(fence[0]):
+            if not quote:
+                return place, True
+            first = min(first, place)
+        elif strings:
+            quote = _quote_after(lines[place], quote)
+    return first, False
+
+
+def _quote_after(line: str, quote: str) -> str:
+    """The quotes of the string of many lines that this line ends in, or none; `quote` are those that it begins in."""
+    place = 0
+    while found := (_STRING[quote] if quote else _CODE).search(line, place):
+        place = found.end()
+        if found[0] == quote:
+            quote = ""
+        elif not quote and found[0] in _STRING:
+            quote = found[0]
+    return quote

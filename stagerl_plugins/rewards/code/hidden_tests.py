@@ -23,7 +23,13 @@ def read_hidden(text: str) -> list[Any]:
     try:
         cases = json.loads(text)
     except ValueError:
-        cases = json.loads(_pickled_text(_decompress(text)))
+        unpacked = _pickled_text(_decompress(text))
+        try:
+            cases = json.loads(unpacked)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"test cases: the text in the pickle is no JSON: {unpacked[:80]!r}") from error
+    except RecursionError as error:
+        raise ValueError("test cases: nested too deeply") from error
     if not isinstance(cases, list):
         raise ValueError("test cases: expected a list")
     return cases

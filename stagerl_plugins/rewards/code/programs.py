@@ -22,9 +22,9 @@ from typing import *
 """
 
 
-def call_program(source: str, name: str) -> str:
-    """A program that calls a function of `source` with what comes in as standard input."""
-    return _with_main("function", PRELUDE, source, name)
+def call_program(source: str, name: str, changes: bool = False) -> str:
+    """A program that calls a function of `source` with what comes in, and tells its `changes` of arguments, too."""
+    return _with_main("function", PRELUDE, source, name, changes)
 
 
 def asserts_program(setup: str, tests: str, name: str) -> str:
@@ -32,7 +32,7 @@ def asserts_program(setup: str, tests: str, name: str) -> str:
     return _with_main("asserts", PRELUDE, setup, tests, name)
 
 
-def _with_main(name: str, *arguments: str) -> str:
+def _with_main(name: str, *arguments: str | bool) -> str:
     return f"{_text('codec')}\n{_text(name)}\nmain({', '.join(map(repr, arguments))})\n"
 
 

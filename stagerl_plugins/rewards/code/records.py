@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import builtins
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stagerl_plugins.rewards.code.hidden_tests import read_hidden
+from stagerl_plugins.rewards.code.tested_name import find_tested
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,9 @@ def read_tests(ground_truth: Any) -> ProblemTests:
         try:
             ground_truth = json.loads(ground_truth)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"ground truth: expected tests as JSON, got {ground_truth[:80]!r}") from error
-    try:
-        return _tests_in(ground_truth)
-    except (TypeError, AttributeError, KeyError, SyntaxError, RecursionError) as error:
-        raise ValueError(f"ground truth: a value in it is of another type than its form has: {error}") from error
+            said = f"expected tests as JSON, got {ground_truth[:80]!r}: {_why(error)}"
+            raise ValueError(f"ground truth: {said}") from error
+    return _tests_in(ground_truth)
 
 
 def _tests_in(ground_truth: Any) -> ProblemTests:
@@ -62,85 +59,136 @@ def _tests_in(ground_truth: Any) -> ProblemTests:
         if "inputs" in record and "outputs" in record:
             return _of_apps(record)
         if "test" in record and "entry_point" in record:
-            return ProblemTests(
-                asserts=str(record["test"]), setup=str(record.get("prompt", "")), function=str(record["entry_point"])
-            )
+            return _of_humaneval(record)
         if "test_list" in record:
             return _of_mbpp(record)
         if "public_test_cases" in record or "private_test_cases" in record:
             return _of_livecodebench(record)
     if isinstance(ground_truth, Sequence) and not isinstance(ground_truth, str):
         return _of_cases(list(ground_truth), None)
-    raise ValueError(f"ground truth: no tests of a known form in {ground_truth!r:.80}")
+    raise ValueError(f"ground truth: no tests of a known form in {_shown(ground_truth)}")
 
 
 def _of_apps(record: Mapping[str, Any]) -> ProblemTests:
-    inputs, outputs = list(record["inputs"]), list(record["outputs"])
+    inputs, outputs = _as_list(record, "inputs"), _as_list(record, "outputs")
     if len(inputs) != len(outputs) or not inputs:
         raise ValueError(f"ground truth: {len(inputs)} inputs and {len(outputs)} outputs")
-    function = record.get("fn_name")
-    if function is None:
-        inputs, outputs = [_as_text(one) for one in inputs], [_as_text(one) for one in outputs]
-    else:
-        inputs = [_arguments(one) for one in inputs]
-    wrapped = function is not None and all(isinstance(one, list) and len(one) == 1 for one in outputs)
-    unordered = bool(record.get("unordered", False))
-    return ProblemTests(tuple(inputs), tuple(outputs), function, unordered=unordered, wrapped=wrapped)
+    unordered = record.get("unordered", False)
+    if not isinstance(unordered, bool):
+        raise ValueError(f"ground truth: unordered must be true or false, got {_shown(unordered)}")
+    if "fn_name" not in record:
+        return ProblemTests(
+            tuple(_as_text(one, "inputs") for one in inputs),
+            tuple(_as_text(one, "outputs") for one in outputs),
+            unordered=unordered,
+        )
+    wrapped = all(isinstance(one, list) and len(one) == 1 for one in outputs)
+    arguments = tuple(_arguments(one) for one in inputs)
+    return ProblemTests(arguments, tuple(outputs), _name(record, "fn_name"), unordered=unordered, wrapped=wrapped)
 
 
-def _as_text(value: Any) -> str:
-    """Standard input or output as text; some records have its lines as a list."""
-    return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _arguments(value: Any) -> list[Any]:
-    """A function's arguments: a list, or as text a JSON value a line."""
-    if isinstance(value, str):
-        try:
-            return [json.loads(line) for line in value.splitlines() if line.strip()]
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"ground truth: arguments are no JSON: {value[:80]!r}") from error
-    if not isinstance(value, list):
-        raise ValueError(f"ground truth: arguments must be a list, got {value!r:.80}")
-    return value
+def _of_humaneval(record: Mapping[str, Any]) -> ProblemTests:
+    setup = _text(record, "prompt") if "prompt" in record else ""
+    return ProblemTests(asserts=_text(record, "test"), setup=setup, function=_name(record, "entry_point"))
 
 
 def _of_mbpp(record: Mapping[str, Any]) -> ProblemTests:
-    tests = [str(test) for test in record["test_list"]]
+    tests = _as_list(record, "test_list")
     if not tests:
         raise ValueError("ground truth: test_list is empty")
-    setup = record.get("test_setup_code") or "\n".join(map(str, record.get("test_imports", ())))
-    return ProblemTests(asserts="\n".join(tests), setup=str(setup), function=_tested_name(tests[0], record))
-
-
-def _tested_name(test: str, record: Mapping[str, Any]) -> str:
-    """The function that an assert calls first."""
+    if not all(isinstance(test, str) for test in tests):
+        raise ValueError(f"ground truth: test_list must hold text, got {_shown(tests)}")
+    setup = _text(record, "test_setup_code") if "test_setup_code" in record else ""
+    if not setup and "test_imports" in record:
+        setup = "\n".join(map(str, _as_list(record, "test_imports")))
     if "entry_point" in record:
-        return str(record["entry_point"])
-    for node in ast.walk(ast.parse(test)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not hasattr(builtins, node.func.id):
-            return node.func.id
-    raise ValueError(f"ground truth: which function does this test? {test[:80]!r}")
+        name = _name(record, "entry_point")
+    else:
+        name = find_tested(tests, setup, _text(record, "code") if "code" in record else "")
+    return ProblemTests(asserts="\n".join(tests), setup=setup, function=name)
 
 
 def _of_livecodebench(record: Mapping[str, Any]) -> ProblemTests:
     cases: list[Any] = []
     for name in ("public_test_cases", "private_test_cases"):
-        value = record.get(name) or []
-        cases += read_hidden(value) if isinstance(value, str) else list(value)
-    metadata = record.get("metadata") or {}
+        value = record.get(name, [])
+        cases += read_hidden(value) if isinstance(value, str) and value else _as_list({name: value or []}, name)
+    metadata = record.get("metadata", {})
     if isinstance(metadata, str):
-        metadata = json.loads(metadata)
-    return _of_cases(cases, metadata.get("func_name"))
+        metadata = _from_json(metadata or "{}", "metadata is")
+    if not isinstance(metadata, Mapping):
+        raise ValueError(f"ground truth: metadata must be a JSON object, got {_shown(metadata)}")
+    return _of_cases(cases, _name(metadata, "func_name") if metadata.get("func_name") else None)
 
 
 def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
     if not cases or not all(isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in cases):
         raise ValueError("ground truth: expected test cases with input and output")
     kinds = {str(case.get("testtype", "stdin")) for case in cases}
+    inputs, outputs = [case["input"] for case in cases], [case["output"] for case in cases]
     if kinds == {"stdin"}:
-        return ProblemTests(tuple(str(case["input"]) for case in cases), tuple(str(case["output"]) for case in cases))
+        return ProblemTests(
+            tuple(_as_text(one, "input") for one in inputs), tuple(_as_text(one, "output") for one in outputs)
+        )
     if kinds != {"functional"} or not function:
         raise ValueError(f"ground truth: cannot tell how to run test cases of type {', '.join(sorted(kinds))}")
-    outputs = tuple(json.loads(case["output"]) for case in cases)
-    return ProblemTests(tuple(_arguments(case["input"]) for case in cases), outputs, function)
+    expected = tuple(_from_json(one, "output is") if isinstance(one, str) else one for one in outputs)
+    return ProblemTests(tuple(_arguments(one) for one in inputs), expected, function)
+
+
+def _as_list(record: Mapping[str, Any], key: str) -> list[Any]:
+    value = record[key]
+    value = value.tolist() if hasattr(value, "tolist") else value  # NumPy's, as a parquet file's lists arrive
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"ground truth: {key} must be a list, got {_shown(value)}")
+    return list(value)
+
+
+def _text(record: Mapping[str, Any], key: str) -> str:
+    value = record[key]
+    if not isinstance(value, str):
+        raise ValueError(f"ground truth: {key} must be text, got {_shown(value)}")
+    return value
+
+
+def _name(record: Mapping[str, Any], key: str) -> str:
+    name = _text(record, key)
+    if not name.isidentifier():
+        raise ValueError(f"ground truth: {key} must be the name of a function, got {_shown(name)}")
+    return name
+
+
+def _as_text(value: Any, what: str) -> str:
+    """Standard input or output as text; some records have its lines as a list."""
+    if value is None or isinstance(value, Mapping):
+        raise ValueError(f"ground truth: {what} must be text, got {_shown(value)}; or is fn_name missing?")
+    return "\n".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _arguments(value: Any) -> list[Any]:
+    """A function's arguments: a list, or as text a JSON value a line."""
+    if isinstance(value, str):
+        return [_from_json(line, "arguments are") for line in value.splitlines() if line.strip()]
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"ground truth: arguments must be a list, got {_shown(value)}")
+    return list(value)
+
+
+def _from_json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"ground truth: {what} no JSON: {_why(error)}: {text[:80]!r}") from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error).partition(";")[0]  # of a number with too many digits: not how to allow more
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.80}"
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__}"

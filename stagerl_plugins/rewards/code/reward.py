@@ -16,8 +16,9 @@ from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.code.checker import Checker
 from stagerl_plugins.rewards.code.extract import Take, program_in
-from stagerl_plugins.rewards.code.judging import NotJudgedError, Result, Rules, run_tests
+from stagerl_plugins.rewards.code.judging import run_tests
 from stagerl_plugins.rewards.code.records import ProblemTests, read_tests
+from stagerl_plugins.rewards.code.running import NotJudgedError, Result, Rules
 from stagerl_plugins.types import Limits, Outcome, Response, Verdict
 
 stagerl_contract = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stagerl_plugins.sandboxes.interpreter import Interpreter
+from stagerl_plugins.sandboxes.local import LocalOptions, LocalSandbox
 from stagerl_plugins.sandboxes.tiers import failure_of
 from stagerl_plugins.sandboxes.warm import WarmInterpreter
 
@@ -56,3 +58,10 @@ def warm(tier, interpreter) -> Iterator[WarmInterpreter]:
     one = WarmInterpreter(tier, interpreter)
     yield one
     one.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[LocalSandbox]:
+    one = LocalSandbox(LocalOptions(), None)
+    yield one
+    asyncio.run(one.close())

@@ -1,4 +1,4 @@
-"""Reward `code` in a real sandbox: right programs pass, wrong ones do not, and no trick makes a wrong one right."""
+"""Reward `code` in a real sandbox: right programs pass, wrong ones do not."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import ast
 import asyncio
 import gzip
 import json
-import time
-import uuid
 from pathlib import Path
 
 import psutil
 import pytest
+from code_judging import ADD, LIST, PROMPT, SUMS, Setup, judge
 
 from stagerl_plugins.config import Judging
 from stagerl_plugins.plugins import load_plugins
@@ -23,29 +22,6 @@ from stagerl_plugins.types import Ended, Execution, Outcome, Response, Verdict
 
 FILE = Path(__file__).parent / "human_eval.jsonl.gz"
 HUMAN_EVAL = [json.loads(line) for line in gzip.decompress(FILE.read_bytes()).splitlines()]
-
-
-class Setup:
-    """What a reward's factory is given: it builds the sandbox."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-
-    def build(self, kind, spec, name):
-        return self.sandbox if kind == "sandbox" else Divides()
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    one = LocalSandbox(LocalOptions(), None)
-    yield one
-    asyncio.run(one.close())
-
-
-def judge(sandbox, tests, *programs, **options) -> list[Verdict]:
-    reward = CodeReward(CodeOptions(**options), Setup(sandbox))
-    responses = [Response(f"```python\n{program}\n```", json.dumps(tests)) for program in programs]
-    return asyncio.run(reward.score(responses))
 
 
 def human_eval(sandbox, programs):
@@ -77,12 +53,6 @@ def test_no_mutated_solution_of_human_eval_passes(sandbox):
     verdicts = human_eval(sandbox, wrong)
     assert [row["task_id"] for row, v in zip(HUMAN_EVAL, verdicts, strict=True) if v.outcome is Outcome.CORRECT] == []
     assert all(verdict.judged for verdict in verdicts)
-
-
-SUMS = {"inputs": ["1 2\n", "3 4\n", "5 6\n", "7 8\n"], "outputs": ["3", "7", "11", "15"]}
-ADD = {"inputs": [[1, 2], [3, 4]], "outputs": [3, 7], "fn_name": "add"}
-PROMPT = {"test": "def check(f):\n    assert f(1, 2) == 3\n    assert f(3, 4) == 7\n", "entry_point": "add"}
-LIST = {"test_list": ["assert add(1, 2) == 3", "assert add(3, 4) == 7"]}
 
 
 @pytest.mark.parametrize(
@@ -132,142 +102,6 @@ def test_the_score_is_the_part_of_the_tests_that_pass(sandbox, tests, program, s
     assert verdict.outcome is {1.0: Outcome.CORRECT, 0.0: Outcome.WRONG}.get(score, Outcome.PARTIAL)
 
 
-EQUAL_TO_ALL = """
-class Any:
-    __eq__ = lambda self, other: True
-    __ne__ = lambda self, other: False
-    __abs__ = __sub__ = lambda *_: 0
-    __lt__ = lambda self, other: True
-    __hash__ = object.__hash__
-def add(a, b): return Any()
-"""
-SUBCLASS = EQUAL_TO_ALL.replace("class Any:", "class Any(int):")
-FRAMES = """
-import sys, gc
-def add(a, b):
-    frame = sys._getframe()
-    while frame:
-        for value in frame.f_locals.values():
-            if value in (3, 7): return value
-        frame = frame.f_back
-    for thing in gc.get_objects():
-        if isinstance(thing, list) and thing in ([3, 7], [3], [7]): return thing[0]
-"""
-PATCHED = """
-import builtins, json, sys
-json.dumps = lambda *a, **k: '["returned",true]'
-json.loads = lambda *a, **k: None
-builtins.AssertionError = builtins.Exception = type(None)
-import __main__
-__main__.dumps = lambda value: '["returned",{"#":"opaque","of":"x"}]'
-def add(a, b): return 3
-"""
-FORGED = """
-import os
-for n in range(20):
-    try: os.write(n, b'["returned",3]')
-    except OSError: pass
-os._exit(0)
-def add(a, b): pass
-"""
-PASSED = "import os\nprint('4 of 4 tests passed', True, 'PASSED')\nos._exit(0)"
-SKIPPED = "import unittest, sys\nsys.exit(0)\ndef add(a, b): pass"
-SOURCE = """
-import inspect, sys
-def add(a, b): return [word for word in inspect.getsource(sys.modules['__main__']).split() if word.isdigit()]
-"""
-
-
-@pytest.mark.parametrize("tests", [ADD, PROMPT, LIST], ids=["function", "check", "asserts"])
-@pytest.mark.parametrize("trick", [EQUAL_TO_ALL, FRAMES, FORGED, PASSED, SKIPPED, SOURCE, PATCHED, SUBCLASS])
-def test_no_trick_makes_a_wrong_function_right(sandbox, tests, trick):
-    (verdict,) = judge(sandbox, tests, trick)
-    assert verdict.judged
-    assert verdict.outcome is not Outcome.CORRECT
-    assert verdict.score <= 0.5  # an answer written by hand may be right once
-
-
-# tests that the returned values themselves can break, or keep busy for ever
-FRAGILE = {
-    "test": "def check(f):\n    x = f(1, 2)\n    y = x[0] + 1\n    for _ in x: assert y < 0\n    assert y",
-    "entry_point": "add",
-}
-DEEP = "value = []\nfor _ in range({depth}): value = [value]\ndef add(a, b): return value"
-
-
-@pytest.mark.parametrize(
-    "program",
-    [
-        "def add(a, b): return None",
-        "def add(a, b): return range(10**18)",
-        "def add(a, b): import os; os._exit(0)",
-        "def add(a, b): raise KeyboardInterrupt",
-        "def add(a, b): raise UnicodeDecodeError('a', b'', 0, 0, '')",
-        "def add(a, b): return 'x' * 900_000",
-        *(DEEP.format(depth=depth) for depth in (196, 197, 198, 199, 500)),
-    ],
-)
-@pytest.mark.parametrize("tests", [FRAGILE, PROMPT, ADD], ids=["fragile", "asserts", "function"])
-def test_a_value_that_breaks_tests_is_wrong_and_never_our_fault(sandbox, tests, program):
-    (verdict,) = judge(sandbox, tests, program, seconds=2)
-    assert verdict.judged, verdict.detail
-    assert verdict.score == 0
-
-
-def test_ending_early_is_not_raising_what_a_test_expects(sandbox):
-    test = "def check(f):\n    try: f()\n    except Exception: return\n    assert False"
-    raises, ends = judge(
-        sandbox, {"test": test, "entry_point": "f"}, "def f(): raise ValueError", "import os\ndef f(): os._exit(0)"
-    )
-    assert (raises.outcome, ends.outcome) == (Outcome.CORRECT, Outcome.WRONG)
-
-
-FORGED_SET = """
-import os
-def add(a, b):
-    items = ",".join('{"#":"int","of":"%x"}' % ((2**61 - 1) * (2**64 + n)) for n in range(20_000))
-    for n in range(3, 20):
-        try: os.write(n, ('["returned",{"#":"set","of":[' + items + ']}]').encode())
-        except OSError: pass
-    os._exit(0)
-"""
-
-
-def test_values_of_one_hash_do_not_keep_the_judge_busy(sandbox):
-    began = time.process_time()
-    (verdict,) = judge(sandbox, ADD, FORGED_SET)
-    assert verdict.outcome is Outcome.WRONG
-    assert time.process_time() - began < 5
-
-
-FINDS = """
-import gc, os, re, sys
-def find(*_):
-    seen = [repr(thing) for thing in gc.get_objects()] + [str(os.environ), str(sys.argv), str(os.listdir('.'))]
-    frame = sys._getframe()
-    while frame:
-        seen += [repr(frame.f_locals), repr(frame.f_globals), repr(frame.f_code.co_consts)]
-        frame = frame.f_back
-    return (re.findall('[0-9a-f]{32}', ' '.join(seen)) + ['nothing'])[0]
-"""
-
-
-def test_expected_outputs_are_nowhere_near_the_program(sandbox):
-    """A program that looks everywhere for what is expected does not find it."""
-    secret = uuid.uuid4().hex
-    printed, returned = (
-        {"inputs": ["x"], "outputs": [secret]},
-        {"inputs": [["x"]], "outputs": [secret], "fn_name": "find"},
-    )
-    asserted = {"test": f"def check(find):\n    assert find('x') == '{secret}'", "entry_point": "find"}
-    for tests, program in ((printed, FINDS + "print(find())"), (returned, FINDS), (asserted, FINDS)):
-        (verdict,) = judge(sandbox, tests, program)
-        assert verdict.outcome is Outcome.WRONG
-    told = {**printed, "inputs": [secret]}
-    (verdict,) = judge(sandbox, told, FINDS + "text = input()\nprint(find())")
-    assert verdict.outcome is Outcome.CORRECT  # it would find it where it is
-
-
 def test_a_program_that_takes_too_long_is_the_response_s_own_fault(sandbox):
     (verdict,) = judge(sandbox, SUMS, "while True: pass", seconds=0.3, total_seconds=0.5)
     assert (verdict.outcome, verdict.score) == (Outcome.TIMED_OUT, 0.0)
@@ -281,18 +115,6 @@ def test_all_or_nothing_stops_at_the_first_failure(sandbox):
     wrong, right = judge(sandbox, SUMS, "print(3)", "print(sum(map(int, input().split())))", all_or_nothing=True)
     assert (wrong.outcome, wrong.score) == (Outcome.WRONG, 0.0)
     assert (right.outcome, right.score) == (Outcome.CORRECT, 1.0)
-
-
-class Divides(Reward):
-    """A checker that takes any divisor of the input."""
-
-    async def score(self, responses):
-        verdicts = []
-        for one in responses:
-            given, text = one.ground_truth["input"], one.text.strip()
-            right = int(given if isinstance(given, str) else given[0]) % int(text) == 0
-            verdicts.append(Verdict(Outcome.CORRECT if right else Outcome.WRONG, float(right)))
-        return verdicts
 
 
 @pytest.mark.parametrize(
@@ -313,6 +135,33 @@ def test_a_checker_decides_where_several_outputs_are_right(sandbox, tests, progr
     assert verdict.outcome is outcome
     if outcome is Outcome.NOT_JUDGED:
         assert verdict.detail.startswith("the checker raised ValueError: invalid literal")
+
+
+class Answers(Reward):
+    """A checker that answers what it is made with."""
+
+    def __init__(self, answer) -> None:
+        self.answer = answer
+
+    async def score(self, responses):
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        ([Verdict.not_judged("no\nserver")], "the checker did not judge: no server"),
+        ([None], "the checker returned [None] instead of a list of one verdict"),
+        (None, "the checker returned None instead of a list of one verdict"),
+        ([], "the checker returned [] instead of a list of one verdict"),
+    ],
+)
+def test_a_checker_that_does_not_judge_says_why(sandbox, answer, detail):
+    setup = Setup(sandbox)
+    setup.build = lambda kind, spec, name: sandbox if kind == "sandbox" else Answers(answer)
+    reward = CodeReward(CodeOptions(checker={"answers": {}}), setup)
+    (verdict,) = asyncio.run(reward.score([Response("```python\nprint(3)\n```", json.dumps(SUMS))]))
+    assert (verdict.outcome, verdict.detail) == (Outcome.NOT_JUDGED, detail)
 
 
 def test_verdicts_tell_the_tier(sandbox):

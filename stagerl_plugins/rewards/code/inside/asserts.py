@@ -8,27 +8,14 @@ import ast
 import builtins
 import random
 import sys
+from types import FrameType, TracebackType
 from typing import Any
 
-from stagerl_plugins.rewards.code.inside.codec import dumps, loads
+from stagerl_plugins.rewards.code.inside.codec import Opaque, dumps, loads
 
-_WRAPPED = """
-try:
-    pass
-except __Open__:
-    __passed__.append(None)
-except BaseException:
-    __passed__.append(False)
-else:
-    __passed__.append(True)
-"""
-
-_WRAPPED_TURN = """
-try:
-    pass
-except __Open__:
-    __passed__.append(None)
-"""
+FILE = "tests.py"
+_FROM_PROGRAM = dumps(Opaque(""))  # what it returned and could not be sent: its own fault, where a test hands it on
+_NOT_SENT = _FROM_PROGRAM.partition(Opaque.__name__)[0]
 
 
 class Open(BaseException):
@@ -39,31 +26,122 @@ class NoAnswer(BaseException):
     """The program was ended, or ended itself, in a call: no test may take that for an exception that it expects."""
 
 
+class Turn:
+    """Around one turn of a loop: an open call ends it, and not the tests, so that each round asks for all it can."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, place: TracebackType | None) -> bool:
+        return kind is Open
+
+
+class Tests:
+    """What became of each test: an assert, or a `try` with asserts in it, as reached by the same lines.
+
+    So that a loop over what the program returned is one test, however much that is, and each call of a helper in the
+    tests is one of its own.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[Any, ...], bool | None] = {}
+        self.reached: set[int] = set()
+
+    def __call__(self, number: int) -> "Test":
+        return Test(self, number)
+
+    def note(self, number: int, frame: FrameType | None, held: bool | None) -> None:
+        """One execution of a test, which holds if all of them do."""
+        calls: dict[Any, int] = {}  # one a function, or else a recursion over a result would be as many tests
+        while frame is not None:
+            if frame.f_code.co_filename == FILE:
+                calls.setdefault(frame.f_code, frame.f_lasti if calls else 0)
+            frame = frame.f_back
+        test = (number, *calls.items())
+        before = self.held.get(test, True)
+        self.held[test] = None if before is None or held is None else before and held
+        self.reached.add(number)
+
+
+class Test:
+    """Around one test: whatever it raises ends it, and not the others."""
+
+    def __init__(self, tests: Tests, number: int) -> None:
+        self.tests = tests
+        self.number = number
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, place: TracebackType | None) -> bool:
+        self.tests.note(self.number, sys._getframe(1), None if kind is Open else kind is None)
+        return True
+
+
 class _Wrap(ast.NodeTransformer):
-    """An open call ends its assert, or else its turn of a loop, and not the tests: each round asks for all it can."""
+    """Puts each test and each turn of a loop into its `with`."""
+
+    def __init__(self) -> None:
+        self.tests = 0
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        return _around([node], _WRAPPED)
+        return self._test(node)
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        for one in ast.walk(node):
+            if isinstance(one, ast.Try) and one.handlers:  # before a bare `except`
+                (ours,) = ast.parse("try: pass\nexcept __Ours__: raise").body
+                assert isinstance(ours, ast.Try)
+                one.handlers[:0] = ours.handlers
+        return self._test(node) if any(isinstance(one, ast.Assert) for one in ast.walk(node)) else node
 
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
-        node.body = [_around(node.body, _WRAPPED_TURN)]
+        node.body = [_within("__turn__", node.body)]
         return node
 
+    def _test(self, node: ast.stmt) -> ast.With:
+        self.tests += 1
+        return _within("__tests__(" + str(self.tests - 1) + ")", [node])
 
-def _around(body: list[ast.stmt], template: str) -> ast.Try:
-    (wrapped,) = ast.parse(template).body
-    assert isinstance(wrapped, ast.Try)
+
+def _within(manager: str, body: list[ast.stmt]) -> ast.With:
+    (wrapped,) = ast.parse("with " + manager + ": pass").body
+    assert isinstance(wrapped, ast.With)
     wrapped.body = body
-    return ast.fix_missing_locations(ast.copy_location(wrapped, body[0]))
+    return wrapped
+
+
+def _change(argument: Any, changed: Any) -> None:
+    """Make an argument what the call made of it."""
+    if type(argument) is not type(changed):
+        return
+    if isinstance(argument, (list, bytearray)):
+        argument[:] = changed
+    elif isinstance(argument, (dict, set)):
+        argument.clear()
+        argument.update(changed)
+
+
+def _exception(names: Any, arguments: Any) -> Exception:
+    """What a call raised: the first of its classes that Python has, with its arguments if they can be had."""
+    kinds = [getattr(builtins, str(name), None) for name in names]
+    kind = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)), Exception)
+    for given in (arguments, [str(arguments)]):
+        try:
+            return kind(*given)
+        except Exception:  # noqa: BLE001  some take arguments of their own
+            continue
+    return RuntimeError(kind.__name__)
 
 
 def main(prelude: str, setup: str, tests: str, name: str) -> None:
-    """Write, as one value: for each assert that was reached whether it held (None: open), the calls to make, an error.
+    """Write, as one value: for each test that was reached whether it held (None: open), the calls to make, an error,
+    and a call that cannot be made, as its arguments are of types that are not sent.
 
     Tests that reach no assert are one, which holds if they raise nothing. What an error kept them from does not hold.
 
-    Standard input: what is known, as a list of [call, how it ended, value].
+    Standard input: what is known, as a list of [call, how it ended, value, its arguments afterwards].
 
     Args:
         prelude: Imports whose names the tests may use.
@@ -71,41 +149,49 @@ def main(prelude: str, setup: str, tests: str, name: str) -> None:
         tests: The tests; if they define `check`, it is called with the function.
         name: The tested function's name.
     """
-    known = {call: (how, value) for call, how, value in loads(sys.stdin.read(), around=1)}
+    known = {call: outcome for call, *outcome in loads(sys.stdin.read(), around=1)}
     asked: dict[str, None] = {}
-    passed: list[bool | None] = []
+    unsent: list[str] = []
+    noted = Tests()
 
     def candidate(*positional: Any, **named: Any) -> Any:
         call = dumps([list(positional), named])
+        if _NOT_SENT in call.replace(_FROM_PROGRAM, ""):
+            unsent.append(call)
+            raise Open
         if call not in known:
             asked[call] = None
             raise Open
-        how, value = known[call]
-        if how == "returned":
-            return loads(dumps(value))  # a copy: a test may change what it was given
-        if how != "raised":
+        how, value, after = loads(dumps(known[call]))  # a copy: a test may change what it was given
+        if how == "raised":
+            raise _exception(value, after)
+        if how != "returned":
             raise NoAnswer(how)
-        kind = getattr(builtins, str(value), None)
-        raise kind() if isinstance(kind, type) and issubclass(kind, Exception) else RuntimeError(how)
+        if after is not None:
+            for argument, changed in zip(positional, after[0]):  # noqa: B905  may be forged
+                _change(argument, changed)
+            for key, changed in after[1].items():
+                _change(named.get(key), changed)
+        return value
 
     exec(prelude, builtins.__dict__)  # noqa: S102  ours
     random.seed(0)  # tests that draw examples must draw the same ones each time
     output, sys.stdout = sys.stdout, sys.stderr
-    error, asserts = None, 0
-    space: dict[str, Any] = {"__name__": "tests", "__Open__": Open, "__passed__": passed}
+    error, wrap = None, _Wrap()
+    space: dict[str, Any] = {"__name__": "tests"}
+    space.update(__Ours__=(Open, NoAnswer), __turn__=Turn(), __tests__=noted)
+    passed: list[bool | None] = []
     try:
         exec(compile(setup, "setup.py", "exec", dont_inherit=True), space)  # noqa: S102  in a sandbox
         space[name] = candidate
-        tree = ast.parse(tests)
-        asserts = sum(isinstance(node, ast.Assert) for node in ast.walk(tree))
-        exec(compile(_Wrap().visit(tree), "tests.py", "exec", dont_inherit=True), space)  # noqa: S102
+        tree = ast.fix_missing_locations(wrap.visit(ast.parse(tests)))
+        exec(compile(tree, FILE, "exec", dont_inherit=True), space)  # noqa: S102
         if "check" in space:
             space["check"](candidate)
-        if not passed:
-            passed.append(True)
+        passed = list(noted.held.values()) or [True]
     except Open:
-        passed.append(None)
+        passed = [None]
     except (Exception, NoAnswer) as raised:  # noqa: BLE001  is the answer
         error = type(raised).__name__ + ": " + str(raised)[:200]
-        passed += [False] * max(1, asserts - len(passed))
-    output.write(dumps([passed, list(asked), error]))
+        passed = list(noted.held.values()) + [False] * max(1, wrap.tests - len(noted.reached))
+    output.write(dumps([passed, list(asked), error, unsent[:1]]))

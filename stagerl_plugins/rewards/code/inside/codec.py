@@ -12,6 +12,14 @@ from typing import Any
 DEEPEST = 200
 MOST_ALIKE = 1000
 TAG = "#"
+# how a subclass is what it is made of, whatever it says of itself: str() of an enum's member is its name
+_PLAIN: tuple[tuple[Any, Any], ...] = (
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+    (list, list.__iter__),
+    (tuple, tuple.__iter__),
+)
 
 
 class Opaque:
@@ -52,10 +60,9 @@ def pack(value: Any, depth: int = 0) -> Any:
         return {TAG: "range", "of": [pack(value.start), pack(value.stop), pack(value.step)]}
     if isinstance(value, dict):  # a Counter, say: subclasses are what they are made of
         return {TAG: "dict", "of": [[pack(k, depth + 1), pack(v, depth + 1)] for k, v in dict.items(value)]}
-    bases: tuple[Any, ...] = (int, float, str, list, tuple)
-    for base in bases:
+    for base, plain in _PLAIN:
         if isinstance(value, base):
-            return pack(base(value), depth)
+            return pack(base(plain(value)), depth)
     if hasattr(value, "tolist"):  # NumPy's numbers and arrays
         return pack(value.tolist(), depth + 1)
     return {TAG: "opaque", "of": kind.__name__}

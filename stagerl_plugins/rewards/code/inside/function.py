@@ -9,33 +9,42 @@ from typing import Any
 from stagerl_plugins.rewards.code.inside.codec import dumps, loads
 
 
-def main(prelude: str, source: str, name: str) -> None:
+def main(prelude: str, source: str, name: str, changes: bool) -> None:
     """Define the program's functions, call the one that is wanted, and write what it returned or raised.
+
+    That is, ["returned", value], perhaps with the arguments as they are then; or ["raised", names of the
+    exception's classes, its arguments].
 
     Args:
         prelude: Imports whose names the program may use, as if they were built in, but which it does not define.
         source: The program.
         name: The function's name; of a method, `Solution`'s.
+        changes: Whether to write the arguments after the call, too, if it changed them.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what the program prints is no answer
-    positional, named = loads(sys.stdin.read())
+    call = sys.stdin.read()
+    positional, named = loads(call)
     exec(prelude, builtins.__dict__)  # noqa: S102  ours
     module = ModuleType("solution")
     sys.modules["solution"] = module
     exec(compile(source, "solution.py", "exec", dont_inherit=True), module.__dict__)  # noqa: S102  in a sandbox
+    function = _find(module, name)
     try:
-        answer: list[Any] = ["returned", _find(module, name)(*positional, **named)]
+        answer: list[Any] = ["returned", function(*positional, **named)]
     except Exception as error:  # noqa: BLE001  is the answer
-        answer = ["raised", type(error).__name__]
+        answer = ["raised", [kind.__name__ for kind in type(error).__mro__], list(error.args)]
+    if changes and answer[0] == "returned" and dumps([positional, named]) != call:
+        answer.append([positional, named])
     answers.write(dumps(answer))
     answers.close()
 
 
 def _find(module: ModuleType, name: str) -> Any:
-    function = getattr(module, name, None)
-    if function is None and hasattr(module, "Solution"):
-        function = getattr(module.Solution(), name, None)
-    if function is None:
-        raise NameError("the program defines no function '" + name + "'")
-    return function
+    """`Solution`'s method, if it has one: what is called so beside it may be something that was imported."""
+    solution = getattr(module, "Solution", None)
+    if isinstance(solution, type) and hasattr(solution, name):
+        return getattr(solution(), name)
+    if hasattr(module, name):
+        return getattr(module, name)
+    raise NameError("the program defines no function '" + name + "'")

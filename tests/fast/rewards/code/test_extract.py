@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,19 @@ from stagerl_plugins.rewards.code.extract import program_in
         ("```python\r\nx\r\n```\r\n", "x\r\n"),
         ("```python\nx = 'a\u2028\x0cb'\n```", "x = 'a\u2028\x0cb'\n"),
         ("```x``` is no block\n```python\nx\n```", "x\n"),
+        ("```python\nx\n```\nExample output:\n```\n5\n```", "x\n"),
+        ("```\nfirst\n```\n```\nlast\n```\n```text\n5\n```", "last\n"),
+        ("```\nx\n```\n```python\n\n```", "x\n"),
+        ("`````python\nx\n````\n```\ny\n`````\n", "x\n````\n```\ny\n"),
+        ("```python\nx\n````", "x\n"),
+        ("~~~py\nx\n```\ny\n~~~", "x\n```\ny\n"),
+        ("```python\ns = '''\n```\n'''\nx\n```", "s = '''\n```\n'''\nx\n"),
+        (
+            "```python\ndef f():\n  '''\n  ```py\n  f()\n  ```\n  '''\n```\n5",
+            "def f():\n  '''\n  ```py\n  f()\n  ```\n  '''\n",
+        ),
+        ("```python\ns = '''\n```\nBroken.\n```python\nx = '''a'''\n```", "x = '''a'''\n"),
+        ("```python\ns = '\\'\"\"\"\\'' # '''\n```\n```\ny\n```", "s = '\\'\"\"\"\\'' # '''\n"),
         ("```python\ncut off", None),
         ("```python\nwhole\n```\n```python\ncut off", "whole\n"),
         ("```python\n   \n```", None),
@@ -51,6 +66,13 @@ def test_a_block_that_was_cut_off_is_one_where_it_is_wanted():
     assert program_in(text + "\n```", "last_block", unclosed=True) == "cut off\n"
 
 
-@given(st.text(st.sampled_from("`~\npython x"), max_size=200))
+def test_quotes_without_end_do_not_keep_the_judge_busy():
+    began = time.process_time()
+    for line in ('"' + '\\"' * 200_000, "'" * 400_001, ("```python\nx = '''\n```\n" * 20_000), "```python\n" * 50_000):
+        program_in("```python\n" + line, "last_block")
+    assert time.process_time() - began < 5
+
+
+@given(st.text(st.sampled_from("`~\npython x'\\"), max_size=200))
 def test_any_text_has_a_program_or_none(text):
     assert program_in(text, "last_block") is None or "\n" in text

@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stagerl_plugins.protocols import Sandbox
-from stagerl_plugins.rewards.code.judging import NotJudgedError, Result, Rules, run_tests
+from stagerl_plugins.rewards.code.judging import run_tests
 from stagerl_plugins.rewards.code.records import ProblemTests
+from stagerl_plugins.rewards.code.running import NotJudgedError, Result, Rules
 from stagerl_plugins.types import Ended, Execution, Limits
 
 SECRET = uuid.uuid4().hex

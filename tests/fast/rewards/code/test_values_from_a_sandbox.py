@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, OrderedDict, deque, namedtuple
+from enum import Enum
 
 import pytest
 from hypothesis import example, given
@@ -68,12 +69,29 @@ def test_whatever_is_written_is_a_value_or_refused(text):
 Point = namedtuple("Point", "x y")
 
 
+class Colour(str, Enum):  # noqa: UP042  not StrEnum, of which str() is the value
+    RED = "red"
+
+
+class Twice(float):
+    def __float__(self):
+        return 2 * float.__float__(self)
+
+
+class Backwards(list):
+    def __iter__(self):
+        return reversed(self)
+
+
 @pytest.mark.parametrize(
     ("value", "arrives"),
     [
         (Counter("aab"), {"a": 2, "b": 1}),
         (OrderedDict(a=1), {"a": 1}),
         (Point(1, 2), (1, 2)),
+        (Colour.RED, "red"),
+        (Twice(1.5), 1.5),
+        (Backwards([1, 2]), [1, 2]),
         (True, True),
         (range(3), range(3)),
         (2**100, 2**100),
