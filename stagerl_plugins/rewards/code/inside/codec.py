@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 DEEPEST = 200
-MOST_ALIKE = 1000
+MOST_ALIKE = 200
 TAG = "#"
 # how a subclass is what it is made of, whatever it says of itself: str() of an enum's member is its name
 _PLAIN: tuple[tuple[Any, Any], ...] = (
