@@ -70,14 +70,20 @@ class Equality:
 
 
 def _far_apart(one: Any, other: Any) -> bool:
-    """Whether two exact numbers differ by so much that Math-Verify, after a long simplification, can only say no."""
-    from sympy import Expr, Float, UnevaluatedExpr
+    """Whether two exact numbers surely differ: by a thousandth, or of a number below 1 by a thousandth of it.
+
+    Math-Verify would say no after a long simplification; of numbers below 1e-15 it would say that they are equal.
+    """
+    from sympy import Add, Expr, Float, Mul, UnevaluatedExpr
 
     if not all(isinstance(a, Expr) and a.is_number and not a.has(Float, UnevaluatedExpr) for a in (one, other)):
         return False  # of rounded numbers and percentages more than one value is right
+    apart = Add(one, Mul(-1, other, evaluate=False), evaluate=False)  # 9^{9^9} must not be worked out
     try:
-        return bool(abs((one - other).evalf(15)) > 1e-3)
-    except Exception:  # noqa: BLE001  such as for no real number; Math-Verify decides
+        # strict: of equal numbers with hundreds of digits rounding would leave a distance that is none
+        distance, size = (abs(number.evalf(15, strict=True)) for number in (apart, one))
+        return bool(distance > 1e-3 * (min(1, size) or 1))
+    except Exception:  # noqa: BLE001  such as for no real number, or lost digits; Math-Verify decides
         return False
 
 
