@@ -1,4 +1,4 @@
-"""What the text of an answer says before any mathematics: its unit, brackets, elements, letter and words."""
+"""What the text of an answer says before any mathematics: its unit, percent sign, elements, letter and words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox)(?![A-Za-z])\s*")
+_ALL_TEXT = re.compile(rf"{_TEXT_COMMAND.pattern}\{{([^{{}}]*)\}}")
 _SIZE = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg)(?![A-Za-z])|\\!")
 _BLANK = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![A-Za-z]))+")
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*(?:[)\]]\s*[.:]?|[.:]|$)\s*(.*)", re.DOTALL)
@@ -15,6 +16,10 @@ _BARE_UNIT = r"(?<=[\d\s}~])(?P<bare>[A-Za-z]+(?:/[A-Za-z]+)?)"
 _POWER = r"\s*(?:\^\s*\{?\s*(?P<power>-?\d)\s*\}?)?\s*\.?\s*\Z"
 _UNIT = re.compile(_BRACED_UNIT + _POWER)
 _ANY_UNIT = re.compile(f"(?:{_BRACED_UNIT}|{_BARE_UNIT}){_POWER}")
+_PERCENT = re.compile(
+    r"(?:\\?%|\{\s*\\?%\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)"
+    rf"|{_TEXT_COMMAND.pattern}\{{\s*(?:percent(?:age)?|pct|\\?%)\s*\.?\s*\}})\Z"
+)
 _NUMBER = re.compile(
     r"(?:(?<![\w.)}\]])-)?(?<![A-Za-z0-9.])(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+|(?=\.[0-9]))"
     r"(?:\.[0-9]+)?(?:/[0-9]+)?(?:\s?\\?%)?"
@@ -52,6 +57,16 @@ def last_number(text: str) -> str | None:
     for found in _NUMBER.finditer(text):
         last = found.group()
     return last
+
+
+def percentage(text: str) -> str | None:
+    """What stands before the percent sign, or word, at an answer's end: `50` of `50\\%`; None if it ends in none."""
+    text = text.lstrip("$ \n").rstrip("$. \n")
+    if whole := _ALL_TEXT.fullmatch(text):
+        text = whole.group(1).rstrip(". ")
+    sign = _PERCENT.search(text)
+    number = "" if sign is None else text[: sign.start()].rstrip("\\,~ ")
+    return number if number and "%" not in number else None
 
 
 def without_unit(truth: str, answer: str, optional: bool) -> str | None:

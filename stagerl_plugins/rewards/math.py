@@ -107,7 +107,7 @@ class MathReward(Reward):
         if self._options.take == "box_or_number" and (number := last_number(response.text)):
             return _verdict(self._right(truths, number), number)
         if self._options.take == "box_or_search" and (found := search(response.text)):
-            right = any(self._equality.verify(self._equality.parse(truth), found) for truth in truths)
+            right = any(self._equality.found(truth, found) for truth in truths)
             return _verdict(right, str(found[-1]))
         return Verdict(Outcome.BAD_FORMAT, 0.0, r"no answer in a whole \boxed{}")
 

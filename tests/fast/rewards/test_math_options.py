@@ -1,6 +1,7 @@
 """The options of the reward `math`: each in every form that its meaning names, and what it must not let through."""
 
 import asyncio
+import time
 from itertools import permutations
 from typing import Any
 
@@ -82,17 +83,19 @@ def test_text_is_no_mathematics() -> None:
 
 # -- percent ----------------------------------------------------------------------------------------------------------
 
-FIFTY = [r"50\%", "50%", r"50\,\%", "50 percent", r"50 \text{ percent}", r"50\text{\%}"]
+FIFTY = [r"50\%", "50%", r"50\,\%", "50 percent", r"50 \text{ percent}", r"50\text{\%}", r"$50\%$", r"50\%.",
+         r"50{\%}", r"\text{50\%}", r"\textbf{50 percent}", r"50\text{ percent.}", "50 percentage", "50 pct",
+         r"50.0\%", r"p = 50\%", r"\approx 50\%", r"\left(50\right)\%"]  # fmt: skip
 
 
-@pytest.mark.parametrize("fifty", [*FIFTY, r"$50\%$"])
+@pytest.mark.parametrize("fifty", FIFTY)
 def test_by_default_a_percentage_is_what_the_other_answer_is(fifty: str) -> None:
     assert right(r"50\%", fifty)
-    if not fifty.startswith("$"):
-        assert right("50", fifty)
-        assert right("0.5", fifty)
-        assert right(fifty, "50")
-        assert right(fifty, r"\frac{1}{2}")
+    assert right("50", fifty)
+    assert right("50.0", fifty)
+    assert right("0.5", fifty)
+    assert right(fifty, "50")
+    assert right(fifty, r"\frac{1}{2}")
 
 
 @pytest.mark.parametrize("fifty", FIFTY)
@@ -103,6 +106,27 @@ def test_a_percentage_may_be_one_of_both_alone(fifty: str, percent: str, is_it: 
     assert right(r"50\%", fifty, percent=percent)
     assert not right(fifty, is_not, percent=percent)
     assert not right(is_not, fifty, percent=percent)
+
+
+@pytest.mark.parametrize("percent", ["either", "fraction", "number"])
+@pytest.mark.parametrize(
+    "other", [r"0.5\%", r"5000\%", r".5 \text{ percent}", r"50\%\%", r"-50\%", r"\%", r"(50, 50)\%"]
+)
+def test_of_two_percentages_the_numbers_decide(percent: str, other: str) -> None:
+    assert not right(r"50\%", other, percent=percent)
+    assert right(other, other, percent=percent)
+    assert right(r"12.5\%", r"12\frac{1}{2} \text{ percent}", percent=percent)
+    assert right(r"50\%", "50.0 percent", percent=percent)
+    assert right(r".5\%", r"0.5\%", percent=percent)
+
+
+@pytest.mark.parametrize("sign", [r"\%", r" \text{ percent}"])
+@pytest.mark.parametrize("percent", ["either", "fraction", "number"])
+def test_a_percentage_of_a_formula_takes_no_time(sign: str, percent: str) -> None:
+    began = time.process_time()
+    assert right("2^{k-1}", "2^{k-1}" + sign, percent=percent) == (percent != "fraction")
+    assert not right("2^{k-1}", "3^{k-1}" + sign, percent=percent)
+    assert time.process_time() - began < 1.0
 
 
 def test_mixed_percentages() -> None:
