@@ -43,7 +43,9 @@ def letter(text: str, choices: str) -> str | None:
     if found is None or found.group(1).upper() not in choices:
         return None
     rest = found.group(2)
-    return None if _MORE_LETTERS.match(rest) or letter(rest, choices) else found.group(1).upper()
+    another = _LETTER.fullmatch(rest)
+    several = _MORE_LETTERS.match(rest) or (another and another.group(1).upper() in choices)
+    return None if several else found.group(1).upper()
 
 
 def _readable(text: str) -> str:

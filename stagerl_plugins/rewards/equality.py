@@ -94,10 +94,10 @@ def _far_apart(one: Any, other: Any) -> bool:
     """
     from sympy import Add, Expr, Float, Mul, UnevaluatedExpr
 
-    if not all(isinstance(a, Expr) and a.is_number and not a.has(Float, UnevaluatedExpr) for a in (one, other)):
-        return False  # of rounded numbers and percentages more than one value is right
-    apart = Add(one, Mul(-1, other, evaluate=False), evaluate=False)  # 9^{9^9} must not be worked out
     try:
+        if not all(isinstance(a, Expr) and a.is_number and not a.has(Float, UnevaluatedExpr) for a in (one, other)):
+            return False  # of rounded numbers and percentages more than one value is right
+        apart = Add(one, Mul(-1, other, evaluate=False), evaluate=False)  # 9^{9^9} must not be worked out
         # strict: of equal numbers with hundreds of digits rounding would leave a distance that is none
         distance, size = (abs(number.evalf(15, strict=True)) for number in (apart, one))
         return bool(distance > 1e-3 * (min(1, size) or 1))

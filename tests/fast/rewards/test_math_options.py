@@ -46,7 +46,28 @@ def test_a_choice_in_any_way_to_write_it(way: str, one: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["42", "AB", "A or B", "(A) and (B)", "A, B", "A/B", "(A)(B)", "A. B", "Ann", "A 42", "F", "(F)", "", "I"]
+    "answer",
+    [
+        "42",
+        "AB",
+        "A or B",
+        "(A) and (B)",
+        "A, B",
+        "A/B",
+        "(A)(B)",
+        "A. B",
+        "Ann",
+        "A 42",
+        "F",
+        "(F)",
+        "",
+        "I",
+        "A. B. C",
+        "A. A",
+        "A. " * 1500,
+        "(A) " * 1500,
+        "A:" * 1500,
+    ],
 )
 def test_what_names_no_choice_or_several_is_wrong(answer: str) -> None:
     assert letter(answer, "ABCDE") is None
