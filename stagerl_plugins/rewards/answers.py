@@ -20,9 +20,15 @@ _PERCENT = re.compile(
     r"(?:\\?%|\{\s*\\?%\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)"
     rf"|{_TEXT_COMMAND.pattern}\{{\s*(?:percent(?:age)?|pct|\\?%)\s*\.?\s*\}})\Z"
 )
+_MINUS = str.maketrans("\u2212\u2013\u2012\ufe63\uff0d", "-----")  # minus signs and short dashes
 _NUMBER = re.compile(
-    r"(?:(?<![\w.)}\]])-)?(?<![A-Za-z0-9.])(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+|(?=\.[0-9]))"
-    r"(?:\.[0-9]+)?(?:/[0-9]+)?(?:\s?\\?%)?"
+    r"(?P<minus>(?<![\w.)}\]$])-\\?\$|(?<![\w.)}\]])-|(?<=[=(:])-\s|(?<=[=(:]\s)-\s)?"  # after a term it subtracts
+    r"(?<![A-Za-z0-9._^])(?<![_^]\{)(?<!\^-)(?<!\^\{-)"  # m^2 is a unit
+    r"(?P<digits>(?:[0-9]{1,3}(?:(?:,|\{,\}|\\,)[0-9]{3})+(?![0-9])|[0-9]+|(?=\.[0-9]))(?:\.[0-9]+)?)"
+    r"(?:[eE](?P<e>[+-]?[0-9]+)(?![A-Za-z0-9])"
+    r"|\s?(?:\\times|\\cdot|[\u00d7\u00b7*x])\s?10\s?\^\s?\{?(?P<ten>[+-]?[0-9]+)\}?"
+    r"|\s?\^\s?\{?(?P<power>-?[0-9]+)\}?|/(?P<below>[0-9]+))?"
+    r"(?P<percent>\s?\\?%)?"
 )
 _NAME = re.compile(r"(?<![\\<>!])=|\\in(?![A-Za-z])")
 _AND = re.compile(r",?\s*(?:\\text\s*\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))")
@@ -54,11 +60,24 @@ def _readable(text: str) -> str:
 
 
 def last_number(text: str) -> str | None:
-    """The last number of a response, such as `-1,234.5`, `3/4` or `50%`; None if there is none."""
-    last = None
-    for found in _NUMBER.finditer(text):
-        last = found.group()
-    return last
+    """The last number of a response, such as `-1,234.5`, `3/4`, `2^{10}` or `50%`, as LaTeX; None if there is none.
+
+    It has its sign, also a Unicode one, unless that subtracts it from what stands before. `1e-3` is `1 \\cdot 10^{-3}`.
+    """
+    found = None
+    for found in _NUMBER.finditer(text.translate(_MINUS)):
+        pass
+    if found is None:
+        return None
+    digits = re.sub(r"\{,\}|\\,", ",", found["digits"])
+    number = ("-" if found["minus"] else "") + digits
+    if tens := found["e"] or found["ten"]:
+        number = rf"{number} \cdot 10^{{{tens}}}"
+    elif found["power"]:
+        number = f"{number}^{{{found['power']}}}"
+    elif found["below"]:
+        number = f"{number.replace(',', '')}/{found['below']}"
+    return number + (found["percent"] or "")
 
 
 def percentage(text: str) -> str | None:

@@ -275,6 +275,46 @@ def test_the_last_number_of_a_response(text: str, number: str | None) -> None:
     assert outcome(number or "5", text, take="box_or_number") is expected
 
 
+MINUS = ["-", "\u2212", "\u2013"]
+
+
+@pytest.mark.parametrize("minus", MINUS)
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("-5", "-5"), ("x = -5.", "-5"), ("x=-5", "-5"), ("($-5$)", "-5"), ("**-5**", "-5"), ("x = - 5", "-5"),
+        ("a loss: -$5", "-5"), (r"-\$1,234.50 in all", "-1234.5"), ("-.5", "-0.5"), ("-1/2", r"-\frac{1}{2}"),
+        ("-50%", r"-50\%"), ("-2.5e-3", "-0.0025"), ("2-3", "3"), ("2 - 3", "3"), ("(a)-3", "3"), ("$2$-$3$", "3"),
+        ("10-12 of them", "12"), ("10^{-3}", "0.001"), ("6e-3", "0.006"), ("-3^2", "-9"),
+    ],
+)  # fmt: skip
+def test_the_sign_of_a_last_number(minus: str, text: str, truth: str) -> None:
+    assert outcome(truth, f"It is {text.replace('-', minus)}", take="box_or_number") is Outcome.CORRECT
+    opposite = truth.removeprefix("-") if truth.startswith("-") else f"-{truth}"
+    assert outcome(opposite, f"It is {text.replace('-', minus)}", take="box_or_number") is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("1e-3", "0.001"), ("1E5.", "100000"), ("2.5e+10 m", "25000000000"), ("1e401", "10^{401}"), ("1e-401", "10^{-401}"),
+        ("10^5", "100000"), ("2^{10}", "1024"), ("3 × 10^8", "300000000"), (r"3 \times 10^{8}", "300000000"),
+        ("2*10^-2", "0.02"), ("1,234.5", "1234.5"), ("1{,}234", "1234"), (r"1\,234\,567", "1234567"), ("3.", "3"),
+        ("+2", "2"), ("1,234/5", "246.8"), ("16 cm^2", "16"), ("16 m^{2}", "16"), ("3 x_1", "3"), ("5e", "5"), ("5kg", "5"),
+    ],
+)  # fmt: skip
+def test_the_size_of_a_last_number(text: str, truth: str) -> None:
+    assert outcome(truth, f"The answer is {text}", take="box_or_number") is Outcome.CORRECT
+    assert outcome("7", f"The answer is {text}", take="box_or_number") is Outcome.WRONG
+
+
+@pytest.mark.parametrize("text", ["1e" + "9" * 20, "1e-" + "9" * 5000, "9" * 5000, "10^" + "9" * 5000, "1/0", "1e5e5"])
+def test_a_last_number_that_no_float_holds_is_wrong_at_once(text: str) -> None:
+    began = time.process_time()
+    assert outcome("7", f"The answer is {text}", take="box_or_number") is Outcome.WRONG
+    assert time.process_time() - began < 1.0
+
+
 @pytest.mark.parametrize(
     ("take", "of_a_number", "of_a_formula"),
     [
