@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox)(?![A-Za-z])\s*")
 _ALL_TEXT = re.compile(rf"{_TEXT_COMMAND.pattern}\{{([^{{}}]*)\}}")
@@ -64,11 +65,10 @@ def last_number(text: str) -> str | None:
 
     It has its sign, also a Unicode one, unless that subtracts it from what stands before. `1e-3` is `1 \\cdot 10^{-3}`.
     """
-    found = None
-    for found in _NUMBER.finditer(text.translate(_MINUS)):
-        pass
-    if found is None:
+    last = deque(_NUMBER.finditer(text.translate(_MINUS)), maxlen=1)
+    if not last:
         return None
+    found = last[0]
     digits = re.sub(r"\{,\}|\\,", ",", found["digits"])
     number = ("-" if found["minus"] else "") + digits
     if tens := found["e"] or found["ten"]:
