@@ -1,4 +1,4 @@
-"""What the text of an answer says before any mathematics: its unit, percent sign, elements, letter and words."""
+"""What the text of an answer says before any mathematics: its percent sign, elements, letter and words."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import re
 import unicodedata
 from collections import deque
 
-_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox)(?![A-Za-z])\s*")
-_ALL_TEXT = re.compile(rf"{_TEXT_COMMAND.pattern}\{{([^{{}}]*)\}}")
+TEXT_COMMAND = r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operatorname)(?![A-Za-z])\s*"
+_TEXT_COMMAND = re.compile(TEXT_COMMAND)
+_ALL_TEXT = re.compile(rf"{TEXT_COMMAND}\{{([^{{}}]*)\}}")
 _SIZE = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg)(?![A-Za-z])|\\!")
 _BLANK = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![A-Za-z]))+")
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*(?:[)\]]\s*[.:]?|[.:]|$)\s*(.*)", re.DOTALL)
 _MORE_LETTERS = re.compile(r"(?:and|or)\b|[,;/&]")
-_BRACED_UNIT = r"\\(?:text|textrm|mathrm|mbox)\s*\{(?P<braced>[^{}]*)\}"
-_BARE_UNIT = r"(?<=[\d\s}~])(?P<bare>[A-Za-z]+(?:/[A-Za-z]+)?)"
-_POWER = r"\s*(?:\^\s*\{?\s*(?P<power>-?\d)\s*\}?)?\s*\.?\s*\Z"
-_UNIT = re.compile(_BRACED_UNIT + _POWER)
-_ANY_UNIT = re.compile(f"(?:{_BRACED_UNIT}|{_BARE_UNIT}){_POWER}")
 _PERCENT = re.compile(
     r"(?:\\?%|\{\s*\\?%\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)"
-    rf"|{_TEXT_COMMAND.pattern}\{{\s*(?:percent(?:age)?|pct|\\?%)\s*\.?\s*\}})\Z"
+    rf"|{TEXT_COMMAND}\{{\s*(?:percent(?:age)?|pct|\\?%)\s*\.?\s*\}})\Z"
 )
 _MINUS = str.maketrans("\u2212\u2013\u2012\ufe63\uff0d", "-----")  # minus signs and short dashes
 _NUMBER = re.compile(
@@ -80,40 +76,21 @@ def last_number(text: str) -> str | None:
     return number + (found["percent"] or "")
 
 
+def unwrapped(text: str) -> str:
+    """An answer without the dollars, the one text command and the full stop that are around all of it."""
+    if text.strip().startswith("$") and re.search(r"[^\\]\$\s*\.?\s*\Z", text):
+        text = text.lstrip("$ \n").rstrip("$. \n")
+    text = text.strip(" \n").rstrip(". \n")
+    whole = _ALL_TEXT.fullmatch(text)
+    return text if whole is None else whole.group(1).rstrip(". ")
+
+
 def percentage(text: str) -> str | None:
     """What stands before the percent sign, or word, at an answer's end: `50` of `50\\%`; None if it ends in none."""
-    text = text.lstrip("$ \n").rstrip("$. \n")
-    if whole := _ALL_TEXT.fullmatch(text):
-        text = whole.group(1).rstrip(". ")
+    text = unwrapped(text)
     sign = _PERCENT.search(text)
     number = "" if sign is None else text[: sign.start()].rstrip("\\,~ ")
     return number if number and "%" not in number else None
-
-
-def without_unit(truth: str, answer: str, optional: bool) -> str | None:
-    """An answer without its unit; None if that is not the one of the ground truth, a last `\\text{}` after a number.
-
-    Args:
-        truth: The ground truth; without a unit, the answer comes back as it is.
-        answer: The answer; its unit may stand in `\\text{}` or not.
-        optional: Whether it may leave the unit out.
-    """
-    wanted, found = _unit_of(truth, _UNIT), _unit_of(answer, _ANY_UNIT)
-    if wanted is None or (found is None and optional):
-        return answer
-    if found is None or found[1] != wanted[1]:
-        return None
-    return found[0]
-
-
-def _unit_of(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
-    """A text before its unit, and the unit; None if it has none."""
-    found = pattern.search(text)
-    if found is None or not re.search(r"[0-9]|\\pi", text[: found.start()]):
-        return None
-    named = found.groupdict()
-    unit = _BLANK.sub("", named["braced"] or named.get("bare") or "").rstrip(".")
-    return text[: found.start()].rstrip("\\,~ "), unit + (named["power"] or "")
 
 
 def elements(text: str) -> tuple[str, list[str]]:

@@ -14,9 +14,10 @@ from pydantic import Field, model_validator
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.answers import elements, last_number, letter, without_unit, words
+from stagerl_plugins.rewards.answers import elements, last_number, letter, words
 from stagerl_plugins.rewards.boxed import last_boxed
 from stagerl_plugins.rewards.equality import Equality, Percent, search
+from stagerl_plugins.rewards.units import without_unit
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 stagerl_contract = 1
@@ -45,8 +46,8 @@ class MathOptions(Options):
     )
     units: Literal["ignored", "optional", "required"] = Field(
         "ignored",
-        description="The unit of a ground truth that ends with one in `\\text{}` is ignored; or an answer may leave it "
-        "out, but not have another one; or it must have it.",
+        description="The unit of a ground truth that has one, in `\\text{}` at its end or as a sign, is ignored; or an "
+        "answer may leave it out, but not have another one; or it must have it.",
     )
     order: Literal["by_kind", "kept", "free"] = Field(
         "by_kind",

@@ -187,6 +187,35 @@ def test_where_the_ground_truth_has_no_unit_any_will_do(units: str) -> None:
     assert right(r"15 \text{ dollars}", "15 dollars.", units=units)  # which Math-Verify alone cannot read
 
 
+@pytest.mark.parametrize(
+    ("truth", "same", "others"),
+    [
+        (r"24 \text{ km}",
+         [r"\text{24 km}", r"$24 \text{ km}$", "$24$ km", r"24~\textbf{km}", r"24 \operatorname{km}",
+          r"24\ \text{km}\ ", "x = 24 km"],
+         [r"24\%", "24 percent", r"24^\circ", r"\$24", "24 km^2", "24 km/h", "24 square km"]),
+        (r"5 \text{ cm}^2",
+         [r"5\,\mathrm{cm}^2", r"5\,\mathrm{cm^2}", r"5\,\mathrm{cm^{2}}", r"5 \text{ cm$^2$}", "5 cm²", "5 cm^{2}"],
+         [r"5 \text{ cm}", r"5\,\mathrm{cm^3}", "5 cm", "5 square m"]),
+        (r"6 \text{ square feet}", ["6 square feet", "6~square feet."], ["6 feet", "6 cubic feet"]),
+        (r"60 \text{ miles per hour}", ["60 miles per hour"], ["60 hour", "60 miles"]),
+        (r"90^\circ", [r"90^{\circ}", "90°", r"90 \text{ degrees}", "90 degrees"], [r"90 \text{ radians}", "90 cm"]),
+        (r"90 \text{ degrees}", [r"90^{\circ}", "90°"], [r"90 \text{ radians}"]),
+        (r"\$5.50", ["$5.50", r"5.50 \text{ dollars}", "5.5 dollars", r"\text{\$}5.50"], ["€5.50", "5.5 euros"]),
+        (r"5.50 \text{ dollars}", [r"\$5.50", "$5.50$ dollars"], [r"\pounds 5.50", "5.50 cents"]),
+    ],
+)  # fmt: skip
+def test_odd_spellings_of_a_unit(truth: str, same: list[str], others: list[str]) -> None:
+    for units in ("optional", "required"):
+        assert [answer for answer in same if not right(truth, answer, units=units)] == []
+        assert [answer for answer in others if right(truth, answer, units=units)] == []
+
+
+def test_a_percentage_has_no_unit() -> None:
+    assert right(r"50 \text{ percent}", r"50\%", units="required")
+    assert right(r"50\%", "0.5", units="required")
+
+
 # -- order and brackets -----------------------------------------------------------------------------------------------
 
 NUMBERS = ["3", r"\frac{1}{2}", "-1"]
