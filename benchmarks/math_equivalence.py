@@ -29,6 +29,7 @@ from typing import TypeVar
 
 from stagerl_plugins.rewards.boxed import last_boxed
 from stagerl_plugins.rewards.math import MathOptions, MathReward
+from stagerl_plugins.rewards.notation import spelled
 from stagerl_plugins.types import Response
 
 HERE = Path(__file__).parent
@@ -198,6 +199,7 @@ PERCENT = "a percent sign inside of the box, which Math-Verify does not read the
 NO_BOX = "no whole box: bad_format, where Math-Verify takes any number or formula"
 BOXES = "several boxes: the last one alone, where Math-Verify takes neighbours together"
 AROUND = "the formula around the box: Math-Verify reads it with the box"
+NOTATION = "a spelling of LaTeX that Math-Verify does not read, or takes for something else"
 TINY = "exact numbers below 1e-15: compared, where Math-Verify takes them all for zero"
 LATE_SECONDS = 5  # those of Math-Verify's own time limits
 LATE = (
@@ -254,6 +256,9 @@ def reason(pair: Pair) -> str:
         return NO_BOX
     if direct(Pair("", pair.truth, rf"\boxed{{{answer}}}")) == ours(pair):
         return BOXES if pair.response.count(r"\boxed") > 1 else AROUND
+    truth, spelling = spelled(pair.truth), spelled(answer)
+    if (truth, spelling) != (pair.truth, answer) and direct(Pair("", truth, rf"\boxed{{{spelling}}}")) == ours(pair):
+        return NOTATION
     if not ours(pair):
         return TINY if tiny(pair.truth) and tiny(answer) else UNEXPLAINED
     if answer == pair.truth:

@@ -9,7 +9,7 @@ from collections import deque
 TEXT_COMMAND = r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operatorname)(?![A-Za-z])\s*"
 _TEXT_COMMAND = re.compile(TEXT_COMMAND)
 _ALL_TEXT = re.compile(rf"{TEXT_COMMAND}\{{([^{{}}]*)\}}")
-_SIZE = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg)(?![A-Za-z])|\\!")
+_SIZE = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\!")
 _BLANK = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![A-Za-z]))+")
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*(?:[)\]]\s*[.:]?|[.:]|$)\s*(.*)", re.DOTALL)
 _MORE_LETTERS = re.compile(r"(?:and|or)\b|[,;/&]")

@@ -92,10 +92,11 @@ def _far_apart(one: Any, other: Any) -> bool:
 
     Math-Verify would say no after a long simplification; of numbers below 1e-15 it would say that they are equal.
     """
-    from sympy import Add, Expr, Float, Mul, UnevaluatedExpr
+    from sympy import Add, Expr, Float, Mul, S, UnevaluatedExpr
 
     try:
-        if not all(isinstance(a, Expr) and a.is_number and not a.has(Float, UnevaluatedExpr) for a in (one, other)):
+        inexact = (Float, UnevaluatedExpr, S.Infinity, S.NegativeInfinity, S.ComplexInfinity)
+        if not all(isinstance(a, Expr) and a.is_number and not a.has(*inexact) for a in (one, other)):
             return False  # of rounded numbers and percentages more than one value is right
         apart = Add(one, Mul(-1, other, evaluate=False), evaluate=False)  # 9^{9^9} must not be worked out
         # strict: of equal numbers with hundreds of digits rounding would leave a distance that is none

@@ -17,6 +17,7 @@ from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards.answers import elements, last_number, letter, words
 from stagerl_plugins.rewards.boxed import last_boxed
 from stagerl_plugins.rewards.equality import Equality, Percent, search
+from stagerl_plugins.rewards.notation import spelled
 from stagerl_plugins.rewards.units import without_unit
 from stagerl_plugins.types import Outcome, Response, Verdict
 
@@ -108,13 +109,14 @@ class MathReward(Reward):
         if self._options.take == "box_or_number" and (number := last_number(response.text)):
             return _verdict(self._right(truths, number), number)
         if self._options.take == "box_or_search" and (found := search(response.text)):
-            right = any(self._equality.found(truth, found) for truth in truths)
+            right = any(self._equality.found(spelled(truth), found) for truth in truths)
             return _verdict(right, str(found[-1]))
         return Verdict(Outcome.BAD_FORMAT, 0.0, r"no answer in a whole \boxed{}")
 
     def _any_equal(self, truths: tuple[str, ...], answer: str) -> bool:
         if answer in truths:
             return True
+        truths, answer = tuple(map(spelled, truths)), spelled(answer)
         if not any(map(self._equality.can_read, truths)):
             raise ValueError(f"ground truth {truths!r} cannot be parsed")
         return any(self._equal(truth, answer) for truth in truths)
