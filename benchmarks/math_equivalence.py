@@ -25,14 +25,17 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 from stagerl_plugins.rewards.boxed import last_boxed
 from stagerl_plugins.rewards.math import MathOptions, MathReward
+from stagerl_plugins.rewards.notation import spelled
 from stagerl_plugins.types import Response
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "math_equivalence.json"
 INTEGER = re.compile(r"-?[0-9]+")
+T = TypeVar("T")
 FRACTION = re.compile(r"\\[dt]?frac\s*\{(-?[0-9]+)\}\{([0-9]+)\}")
 
 
@@ -196,17 +199,22 @@ PERCENT = "a percent sign inside of the box, which Math-Verify does not read the
 NO_BOX = "no whole box: bad_format, where Math-Verify takes any number or formula"
 BOXES = "several boxes: the last one alone, where Math-Verify takes neighbours together"
 AROUND = "the formula around the box: Math-Verify reads it with the box"
-LATE = "more than 5 s of processor time: timed_out, where Math-Verify goes on without its time limits, or says wrong"
-UNEXPLAINED = "unexplained"
+NOTATION = "a spelling of LaTeX that Math-Verify does not read, or takes for something else"
+TINY = "exact numbers below 1e-15: compared, where Math-Verify takes them all for zero"
 LATE_SECONDS = 5  # those of Math-Verify's own time limits
+LATE = (
+    f"more than {LATE_SECONDS} s of processor time: timed_out, where Math-Verify goes on without its time limits, or "
+    "says wrong"
+)
+UNEXPLAINED = "unexplained"
 
 
 class LateError(BaseException):
     """A judgement takes too long. No Exception: SymPy and Math-Verify catch these."""
 
 
-def in_time(judge: Callable[[Pair], bool], pair: Pair) -> bool | None:
-    """A judgement; None where it takes too long."""
+def in_time(judge: Callable[[Pair], T], pair: Pair) -> T | None:
+    """A judgement, or what else is said about a pair; None where it takes too long."""
     signal.signal(signal.SIGVTALRM, _give_up)
     signal.setitimer(signal.ITIMER_VIRTUAL, LATE_SECONDS)
     try:
@@ -248,11 +256,24 @@ def reason(pair: Pair) -> str:
         return NO_BOX
     if direct(Pair("", pair.truth, rf"\boxed{{{answer}}}")) == ours(pair):
         return BOXES if pair.response.count(r"\boxed") > 1 else AROUND
+    truth, spelling = spelled(pair.truth), spelled(answer)
+    if (truth, spelling) != (pair.truth, answer) and direct(Pair("", truth, rf"\boxed{{{spelling}}}")) == ours(pair):
+        return NOTATION
     if not ours(pair):
-        return UNEXPLAINED
+        return TINY if tiny(pair.truth) and tiny(answer) else UNEXPLAINED
     if answer == pair.truth:
         return REPEATED
     return PERCENT if re.search(r"%|percent", answer + pair.truth) else UNEXPLAINED
+
+
+def tiny(answer: str) -> bool:
+    """Whether an answer is an exact number that Math-Verify, which looks at 15 decimals, takes for zero."""
+    from math_verify import parse
+    from sympy import Expr, Float
+
+    number = next(iter(parse(rf"\boxed{{{answer}}}", parsing_timeout=None)), None)
+    exact = isinstance(number, Expr) and number.is_number and not number.has(Float)
+    return exact and bool(abs(number.evalf(15)) < 1e-15)
 
 
 def compare(pair: Pair) -> tuple[Pair, bool, str]:
@@ -260,12 +281,14 @@ def compare(pair: Pair) -> tuple[Pair, bool, str]:
     verdict, other = in_time(ours, pair), in_time(direct, pair)
     if verdict is None or other is None:
         return pair, bool(verdict), UNEXPLAINED if other else LATE
-    return pair, verdict, "" if other == verdict else reason(pair)
+    return pair, verdict, "" if other == verdict else in_time(reason, pair) or LATE
 
 
-def quiet() -> None:
+def begin() -> None:
+    """Make a process ready: quiet, and with all imported that the first pair would else pay for."""
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
+    reward()
 
 
 def pairs(rng: random.Random, sample: int | None, expressions: int) -> Iterator[Pair]:
@@ -289,7 +312,7 @@ def main() -> None:
     compared: Counter[str] = Counter()
     correct: Counter[str] = Counter()
     differ: dict[str, list[dict[str, str | bool]]] = {}
-    with multiprocessing.get_context("spawn").Pool(given.processes, quiet, maxtasksperchild=50) as pool:
+    with multiprocessing.get_context("spawn").Pool(given.processes, begin, maxtasksperchild=50) as pool:
         for done, (pair, verdict, why) in enumerate(pool.imap_unordered(compare, todo, chunksize=64), 1):
             kind = pair.form.partition(",")[0] if "," in pair.form else "rewritten"
             compared[kind] += 1

@@ -28,6 +28,14 @@ class Outcome(StrEnum):
     NOT_JUDGED = "not_judged"
 
 
+def _finite(value: Any) -> bool:
+    """Whether a value is a finite number that a float can hold."""
+    try:
+        return math.isfinite(value)
+    except (TypeError, OverflowError):  # no number, or too large an integer
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A verifier's judgement of one response.
@@ -39,7 +47,8 @@ class Verdict:
         parts: Rewards that the score was made of, each kept as a metric of its own.
 
     Raises:
-        ValueError: The outcome is none, or the score is missing, present where it must not be, or not finite.
+        ValueError: The outcome is none, the score is missing or present where it must not be, or it or a part is no
+            finite number.
     """
 
     outcome: Outcome
@@ -51,8 +60,11 @@ class Verdict:
         object.__setattr__(self, "outcome", Outcome(self.outcome))
         if (self.outcome is Outcome.NOT_JUDGED) != (self.score is None):
             raise ValueError(f"a verdict has no score if and only if it is not_judged: {self.outcome}, {self.score!r}")
-        if self.score is not None and not math.isfinite(self.score):
-            raise ValueError(f"a score must be finite, got {self.score!r}")
+        if self.score is not None and not _finite(self.score):
+            raise ValueError(f"a score must be finite, got {self.score!r:.200}")
+        for name, part in self.parts.items():
+            if not _finite(part):
+                raise ValueError(f"a verdict's part must be a finite number, got {part!r:.200} for {name!r:.200}")
 
     @property
     def judged(self) -> bool:

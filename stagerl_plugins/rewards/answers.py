@@ -1,23 +1,31 @@
-"""What the text of an answer says before any mathematics: its unit, brackets, elements, letter and words."""
+"""What the text of an answer says before any mathematics: its percent sign, elements, letter and words."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 
-_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox)(?![A-Za-z])\s*")
-_SIZE = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg)(?![A-Za-z])|\\!")
+TEXT_COMMAND = r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operatorname)(?![A-Za-z])\s*"
+_TEXT_COMMAND = re.compile(TEXT_COMMAND)
+_ALL_TEXT = re.compile(rf"{TEXT_COMMAND}\{{([^{{}}]*)\}}")
+_SIZE = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\!")
 _BLANK = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![A-Za-z]))+")
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*(?:[)\]]\s*[.:]?|[.:]|$)\s*(.*)", re.DOTALL)
 _MORE_LETTERS = re.compile(r"(?:and|or)\b|[,;/&]")
-_BRACED_UNIT = r"\\(?:text|textrm|mathrm|mbox)\s*\{(?P<braced>[^{}]*)\}"
-_BARE_UNIT = r"(?<=[\d\s}~])(?P<bare>[A-Za-z]+(?:/[A-Za-z]+)?)"
-_POWER = r"\s*(?:\^\s*\{?\s*(?P<power>-?\d)\s*\}?)?\s*\.?\s*\Z"
-_UNIT = re.compile(_BRACED_UNIT + _POWER)
-_ANY_UNIT = re.compile(f"(?:{_BRACED_UNIT}|{_BARE_UNIT}){_POWER}")
+_PERCENT = re.compile(
+    r"(?:\\?%|\{\s*\\?%\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)"
+    rf"|{TEXT_COMMAND}\{{\s*(?:percent(?:age)?|pct|\\?%)\s*\.?\s*\}})\Z"
+)
+_MINUS = str.maketrans("\u2212\u2013\u2012\ufe63\uff0d", "-----")  # minus signs and short dashes
 _NUMBER = re.compile(
-    r"(?:(?<![\w.)}\]])-)?(?<![A-Za-z0-9.])(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+|(?=\.[0-9]))"
-    r"(?:\.[0-9]+)?(?:/[0-9]+)?(?:\s?\\?%)?"
+    r"(?P<minus>(?<![\w.)}\]$])-\\?\$|(?<![\w.)}\]])-|(?<=[=(:])-\s|(?<=[=(:]\s)-\s)?"  # after a term it subtracts
+    r"(?<![A-Za-z0-9._^])(?<![_^]\{)(?<!\^-)(?<!\^\{-)"  # m^2 is a unit
+    r"(?P<digits>(?:[0-9]{1,3}(?:(?:,|\{,\}|\\,)[0-9]{3})+(?![0-9])|[0-9]+|(?=\.[0-9]))(?:\.[0-9]+)?)"
+    r"(?:[eE](?P<e>[+-]?[0-9]+)(?![A-Za-z0-9])"
+    r"|\s?(?:\\times|\\cdot|[\u00d7\u00b7*x])\s?10\s?\^\s?\{?(?P<ten>[+-]?[0-9]+)\}?"
+    r"|\s?\^\s?\{?(?P<power>-?[0-9]+)\}?|/(?P<below>[0-9]+))?"
+    r"(?P<percent>\s?\\?%)?"
 )
 _NAME = re.compile(r"(?<![\\<>!])=|\\in(?![A-Za-z])")
 _AND = re.compile(r",?\s*(?:\\text\s*\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))")
@@ -38,7 +46,9 @@ def letter(text: str, choices: str) -> str | None:
     if found is None or found.group(1).upper() not in choices:
         return None
     rest = found.group(2)
-    return None if _MORE_LETTERS.match(rest) or letter(rest, choices) else found.group(1).upper()
+    another = _LETTER.fullmatch(rest)
+    several = _MORE_LETTERS.match(rest) or (another and another.group(1).upper() in choices)
+    return None if several else found.group(1).upper()
 
 
 def _readable(text: str) -> str:
@@ -47,37 +57,40 @@ def _readable(text: str) -> str:
 
 
 def last_number(text: str) -> str | None:
-    """The last number of a response, such as `-1,234.5`, `3/4` or `50%`; None if there is none."""
-    last = None
-    for found in _NUMBER.finditer(text):
-        last = found.group()
-    return last
+    """The last number of a response, such as `-1,234.5`, `3/4`, `2^{10}` or `50%`, as LaTeX; None if there is none.
 
-
-def without_unit(truth: str, answer: str, optional: bool) -> str | None:
-    """An answer without its unit; None if that is not the one of the ground truth, a last `\\text{}` after a number.
-
-    Args:
-        truth: The ground truth; without a unit, the answer comes back as it is.
-        answer: The answer; its unit may stand in `\\text{}` or not.
-        optional: Whether it may leave the unit out.
+    It has its sign, also a Unicode one, unless that subtracts it from what stands before. `1e-3` is `1 \\cdot 10^{-3}`.
     """
-    wanted, found = _unit_of(truth, _UNIT), _unit_of(answer, _ANY_UNIT)
-    if wanted is None or (found is None and optional):
-        return answer
-    if found is None or found[1] != wanted[1]:
+    last = deque(_NUMBER.finditer(text.translate(_MINUS)), maxlen=1)
+    if not last:
         return None
-    return found[0]
+    found = last[0]
+    digits = re.sub(r"\{,\}|\\,", ",", found["digits"])
+    number = ("-" if found["minus"] else "") + digits
+    if tens := found["e"] or found["ten"]:
+        number = rf"{number} \cdot 10^{{{tens}}}"
+    elif found["power"]:
+        number = f"{number}^{{{found['power']}}}"
+    elif found["below"]:
+        number = f"{number.replace(',', '')}/{found['below']}"
+    return number + (found["percent"] or "")
 
 
-def _unit_of(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
-    """A text before its unit, and the unit; None if it has none."""
-    found = pattern.search(text)
-    if found is None or not re.search(r"[0-9]|\\pi", text[: found.start()]):
-        return None
-    named = found.groupdict()
-    unit = _BLANK.sub("", named["braced"] or named.get("bare") or "").rstrip(".")
-    return text[: found.start()].rstrip("\\,~ "), unit + (named["power"] or "")
+def unwrapped(text: str) -> str:
+    """An answer without the dollars, the one text command and the full stop that are around all of it."""
+    if text.strip().startswith("$") and re.search(r"[^\\]\$\s*\.?\s*\Z", text):
+        text = text.lstrip("$ \n").rstrip("$. \n")
+    text = text.strip(" \n").rstrip(". \n")
+    whole = _ALL_TEXT.fullmatch(text)
+    return text if whole is None else whole.group(1).rstrip(". ")
+
+
+def percentage(text: str) -> str | None:
+    """What stands before the percent sign, or word, at an answer's end: `50` of `50\\%`; None if it ends in none."""
+    text = unwrapped(text)
+    sign = _PERCENT.search(text)
+    number = "" if sign is None else text[: sign.start()].rstrip("\\,~ ")
+    return number if number and "%" not in number else None
 
 
 def elements(text: str) -> tuple[str, list[str]]:

@@ -9,17 +9,16 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Literal
 
+from stagerl_plugins.rewards.answers import percentage
+
 Percent = Literal["either", "fraction", "number"]
 
 _WARM_UP = (r"\frac{1}{2}", r"50\%", r"\sqrt{2}+x^2", r"(1, 2]", r"\{1, 2\}", "x=3", r"\text{B}", "1,000.5")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
-_PERCENT = re.compile(
-    r"(?:\\?%|(?<![A-Za-z\\])percent|\\(?:text|textrm|mathrm|mbox)\s*\{\s*(?:percent|\\?%)\s*\})\s*\Z"
-)
 
 
 class Equality:
-    """Math-Verify's judgement of two answers.
+    """Math-Verify's judgement of two answers, and what a percentage is to it.
 
     Args:
         percent: What `50\\%` is: `fraction` for 0.5, `number` for 50, `either` for whichever the other answer is.
@@ -30,7 +29,7 @@ class Equality:
         self._percent = percent
         self._inequalities = inequalities
         math_verify()
-        self.parse = lru_cache(maxsize=256)(self._parse)  # rollouts of a group share their truth, and often answers
+        self._parse = lru_cache(maxsize=256)(_parse)  # rollouts of a group share their truth, and often answers
 
     def equal(self, truth: str, answer: str) -> bool:
         """Whether an answer is equal to the ground truth: the order matters to Math-Verify."""
@@ -38,14 +37,23 @@ class Equality:
             return True
         if _INTEGER.fullmatch(truth) and _INTEGER.fullmatch(answer):
             return False  # integers are equal if they are written alike
-        return self.verify(self.parse(truth), self.parse(answer))
+        one, other = percentage(truth), percentage(answer)
+        if one is not None and other is not None:
+            return self._verify(self._parse(one), self._parse(other))
+        return self._verify(self._read(truth), self._read(answer))
+
+    def found(self, truth: str, found: list[Any]) -> bool:
+        """Whether what Math-Verify found in a response is equal to the ground truth."""
+        number = percentage(truth)
+        # it knows the sign only outside of the formula; inside, an equal text is all that it finds
+        outside = [] if number is None else search(rf"$\boxed{{{number}}}$\%")
+        return self._verify([*outside, *self._parse(truth)], found)
 
     def can_read(self, truth: str) -> bool:
         """Whether a ground truth says anything to Math-Verify."""
-        return bool(_INTEGER.fullmatch(truth) or self.parse(truth))
+        return bool(_INTEGER.fullmatch(truth) or self._read(truth))
 
-    def verify(self, truth: list[Any], answer: list[Any]) -> bool:
-        """Math-Verify's judgement of what was parsed."""
+    def _verify(self, truth: list[Any], answer: list[Any]) -> bool:
         _, verify = math_verify()
         return any(
             verify(one, other, timeout_seconds=None, allow_set_relation_comp=self._inequalities)
@@ -54,30 +62,47 @@ class Equality:
             if not _far_apart(one, other)
         )
 
-    def _parse(self, answer: str) -> list[Any]:
-        """Let Math-Verify read an answer: what it found in it, as SymPy expressions and as text."""
-        sign = _PERCENT.search(answer)
-        if sign is None:
-            return search(rf"\boxed{{{answer}}}")
-        number = answer[: sign.start()].rstrip("\\,~ ")
-        if self._percent == "either":
-            # Math-Verify knows the sign only outside of the formula; inside, an equal text is all that it finds
-            return search(rf"$\boxed{{{number}}}$\%") + search(rf"\boxed{{{answer}}}")
-        from sympy import Expr, Rational
+    def _read(self, answer: str) -> list[Any]:
+        """What an answer is beside one that is no percentage: a percentage is a number, or hundredths, or either."""
+        number = percentage(answer)
+        if number is None:
+            return self._parse(answer)
+        numbers = [found for found in self._parse(number) if not isinstance(found, str)]
+        if self._percent == "number":
+            return numbers
+        fractions = [part for found in numbers if (part := _hundredth(found)) is not None]
+        return fractions if self._percent == "fraction" else [*numbers, *fractions, *self._parse(answer)]
 
-        factor = Rational(1, 100) if self._percent == "fraction" else 1
-        return [factor * found for found in search(rf"\boxed{{{number}}}") if isinstance(found, Expr)]
+
+def _parse(answer: str) -> list[Any]:
+    return search(rf"\boxed{{{answer}}}")
+
+
+def _hundredth(found: Any) -> Any:
+    """A hundredth of a number, named or not; None of anything else."""
+    from sympy import Eq, Expr, Rational
+
+    if isinstance(found, Eq) and isinstance(found.rhs, Expr):
+        return Eq(found.lhs, found.rhs * Rational(1, 100), evaluate=False)
+    return found * Rational(1, 100) if isinstance(found, Expr) else None
 
 
 def _far_apart(one: Any, other: Any) -> bool:
-    """Whether two exact numbers differ by so much that Math-Verify, after a long simplification, can only say no."""
-    from sympy import Expr, Float, UnevaluatedExpr
+    """Whether two exact numbers surely differ: by a thousandth, or of a number below 1 by a thousandth of it.
 
-    if not all(isinstance(a, Expr) and a.is_number and not a.has(Float, UnevaluatedExpr) for a in (one, other)):
-        return False  # of rounded numbers and percentages more than one value is right
+    Math-Verify would say no after a long simplification; of numbers below 1e-15 it would say that they are equal.
+    """
+    from sympy import Add, Expr, Float, Mul, S, UnevaluatedExpr
+
     try:
-        return bool(abs((one - other).evalf(15)) > 1e-3)
-    except Exception:  # noqa: BLE001  such as for no real number; Math-Verify decides
+        inexact = (Float, UnevaluatedExpr, S.Infinity, S.NegativeInfinity, S.ComplexInfinity)
+        if not all(isinstance(a, Expr) and a.is_number and not a.has(*inexact) for a in (one, other)):
+            return False  # of rounded numbers and percentages more than one value is right
+        apart = Add(one, Mul(-1, other, evaluate=False), evaluate=False)  # 9^{9^9} must not be worked out
+        # strict: of equal numbers with hundreds of digits rounding would leave a distance that is none
+        distance, size = (abs(number.evalf(15, strict=True)) for number in (apart, one))
+        return bool(distance > 1e-3 * (min(1, size) or 1))
+    except Exception:  # noqa: BLE001  such as for no real number, or lost digits; Math-Verify decides
         return False
 
 

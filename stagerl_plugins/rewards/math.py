@@ -14,9 +14,11 @@ from pydantic import Field, model_validator
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.answers import elements, last_number, letter, without_unit, words
+from stagerl_plugins.rewards.answers import elements, last_number, letter, words
 from stagerl_plugins.rewards.boxed import last_boxed
 from stagerl_plugins.rewards.equality import Equality, Percent, search
+from stagerl_plugins.rewards.notation import spelled
+from stagerl_plugins.rewards.units import without_unit
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 stagerl_contract = 1
@@ -45,8 +47,8 @@ class MathOptions(Options):
     )
     units: Literal["ignored", "optional", "required"] = Field(
         "ignored",
-        description="The unit of a ground truth that ends with one in `\\text{}` is ignored; or an answer may leave it "
-        "out, but not have another one; or it must have it.",
+        description="The unit of a ground truth that has one, in `\\text{}` at its end or as a sign, is ignored; or an "
+        "answer may leave it out, but not have another one; or it must have it.",
     )
     order: Literal["by_kind", "kept", "free"] = Field(
         "by_kind",
@@ -107,13 +109,14 @@ class MathReward(Reward):
         if self._options.take == "box_or_number" and (number := last_number(response.text)):
             return _verdict(self._right(truths, number), number)
         if self._options.take == "box_or_search" and (found := search(response.text)):
-            right = any(self._equality.verify(self._equality.parse(truth), found) for truth in truths)
+            right = any(self._equality.found(spelled(truth), found) for truth in truths)
             return _verdict(right, str(found[-1]))
         return Verdict(Outcome.BAD_FORMAT, 0.0, r"no answer in a whole \boxed{}")
 
     def _any_equal(self, truths: tuple[str, ...], answer: str) -> bool:
         if answer in truths:
             return True
+        truths, answer = tuple(map(spelled, truths)), spelled(answer)
         if not any(map(self._equality.can_read, truths)):
             raise ValueError(f"ground truth {truths!r} cannot be parsed")
         return any(self._equal(truth, answer) for truth in truths)

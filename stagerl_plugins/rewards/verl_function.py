@@ -104,7 +104,10 @@ def _number(value: Any) -> float | None:
             value = value.item()
         except (ValueError, RuntimeError):  # more than one element
             return None
-    return float(value) if isinstance(value, numbers.Real) and math.isfinite(value) else None
+    try:
+        return float(value) if isinstance(value, numbers.Real) and math.isfinite(value) else None
+    except OverflowError:  # an integer that no float can hold
+        return None
 
 
 def _load(path: Path, name: str) -> Callable[..., Any]:

@@ -152,3 +152,29 @@ def test_mistakes_of_registering_are_told_before_a_start(registered):
         check_rewards({"x": "short"}, registered(short=(short, Letter)))
     with pytest.raises(UserError, match=r"^rewards\.x: reward 'bare' of acme-rewards 1\.2: its factory must return a "):
         check_rewards({"x": "bare"}, registered(bare=lambda response, options: True))
+
+
+@pytest.mark.parametrize("part", [math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, None, "1", [1.0]])
+def test_a_verdict_whose_part_is_no_finite_number_is_none(registered, part):
+    @reward
+    def odd(response):
+        return Verdict(Outcome.CORRECT, 1.0, parts={"length": 2.0, "speed": part})
+
+    (verdict,) = judged(registered(odd=odd), "odd", "abc")
+    line = f"raised ValueError: a verdict's part must be a finite number, got {part!r:.200} for 'speed'"
+    assert verdict == Verdict.not_judged(line)
+
+
+@pytest.mark.parametrize("score", [10**400, "1", [1.0]])
+def test_a_score_that_is_no_number_is_none(score):
+    with pytest.raises(ValueError, match="a score must be finite, got "):
+        Verdict(Outcome.CORRECT, score)
+
+
+@pytest.mark.parametrize("part", [1, True, np.bool_(True), np.float64(0.5), np.int64(3), Fraction(1, 2)])
+def test_a_part_may_be_any_finite_number(registered, part):
+    @reward
+    def even(response):
+        return Verdict(Outcome.CORRECT, 1.0, parts={"speed": part})
+
+    assert judged(registered(even=even), "even", "abc")[0].parts == {"speed": float(part)}

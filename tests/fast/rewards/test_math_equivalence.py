@@ -2,7 +2,9 @@
 
 import importlib.util
 import random
+import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 
@@ -46,8 +48,34 @@ def test_a_difference_is_found(equivalence: ModuleType, monkeypatch: pytest.Monk
 
 def test_what_takes_too_long_is_given_up_and_named(equivalence: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(equivalence, "LATE_SECONDS", 0.5)
-    never_ends = equivalence.Pair("", "2^{k-1}", r"\boxed{2^{k-1}\%}")
+    never_ends = equivalence.Pair("", "1", "\\boxed{x + 9^{9^9}}")
     assert equivalence.compare(never_ends) == (never_ends, False, equivalence.LATE)
+
+
+def test_so_is_a_reason_that_takes_too_long_to_find(equivalence: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equivalence, "LATE_SECONDS", 0.2)
+    monkeypatch.setattr(equivalence, "reason", lambda pair: next(_ for _ in count() if _ < 0))
+    no_box = equivalence.Pair("", "5", "It is 5.")
+    assert equivalence.compare(no_box) == (no_box, False, equivalence.LATE)
+
+
+def test_the_reason_names_the_limit(equivalence: ModuleType) -> None:
+    assert f" {equivalence.LATE_SECONDS} s " in equivalence.LATE
+
+
+def test_the_first_pair_does_not_pay_for_the_imports() -> None:
+    """Else the first pairs of a process are late."""
+    script = (
+        "import sys, time; sys.path.insert(0, 'benchmarks'); import math_equivalence as e; e.begin()\n"
+        "began = time.process_time(); e.compare(e.Pair('', '5', '\\\\boxed{x^2}')); print(time.process_time() - began)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(ran.stdout) < 0.5
+
+
+def test_small_numbers_differ_for_a_reason(equivalence: ModuleType) -> None:
+    pair = equivalence.Pair("", r"\frac{1}{2^{98}}", r"\boxed{\frac{1}{2^{99}}}")
+    assert equivalence.compare(pair) == (pair, False, equivalence.TINY)
 
 
 def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equivalence: ModuleType) -> None:
@@ -60,6 +88,6 @@ def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equiva
 
 def test_every_reason_to_differ_is_on_the_page(equivalence: ModuleType) -> None:
     page = " ".join((ROOT / "docs" / "math.md").read_text(encoding="utf-8").split())
-    names = ("REPEATED", "PERCENT", "NO_BOX", "BOXES", "AROUND", "LATE")
+    names = ("REPEATED", "PERCENT", "NO_BOX", "BOXES", "AROUND", "LATE", "TINY", "NOTATION")
     reasons = [getattr(equivalence, name) for name in names]
     assert [reason for reason in reasons if reason not in page] == []

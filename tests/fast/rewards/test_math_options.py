@@ -1,6 +1,7 @@
 """The options of the reward `math`: each in every form that its meaning names, and what it must not let through."""
 
 import asyncio
+import time
 from itertools import permutations
 from typing import Any
 
@@ -45,7 +46,28 @@ def test_a_choice_in_any_way_to_write_it(way: str, one: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["42", "AB", "A or B", "(A) and (B)", "A, B", "A/B", "(A)(B)", "A. B", "Ann", "A 42", "F", "(F)", "", "I"]
+    "answer",
+    [
+        "42",
+        "AB",
+        "A or B",
+        "(A) and (B)",
+        "A, B",
+        "A/B",
+        "(A)(B)",
+        "A. B",
+        "Ann",
+        "A 42",
+        "F",
+        "(F)",
+        "",
+        "I",
+        "A. B. C",
+        "A. A",
+        "A. " * 1500,
+        "(A) " * 1500,
+        "A:" * 1500,
+    ],
 )
 def test_what_names_no_choice_or_several_is_wrong(answer: str) -> None:
     assert letter(answer, "ABCDE") is None
@@ -82,17 +104,19 @@ def test_text_is_no_mathematics() -> None:
 
 # -- percent ----------------------------------------------------------------------------------------------------------
 
-FIFTY = [r"50\%", "50%", r"50\,\%", "50 percent", r"50 \text{ percent}", r"50\text{\%}"]
+FIFTY = [r"50\%", "50%", r"50\,\%", "50 percent", r"50 \text{ percent}", r"50\text{\%}", r"$50\%$", r"50\%.",
+         r"50{\%}", r"\text{50\%}", r"\textbf{50 percent}", r"50\text{ percent.}", "50 percentage", "50 pct",
+         r"50.0\%", r"p = 50\%", r"\approx 50\%", r"\left(50\right)\%"]  # fmt: skip
 
 
-@pytest.mark.parametrize("fifty", [*FIFTY, r"$50\%$"])
+@pytest.mark.parametrize("fifty", FIFTY)
 def test_by_default_a_percentage_is_what_the_other_answer_is(fifty: str) -> None:
     assert right(r"50\%", fifty)
-    if not fifty.startswith("$"):
-        assert right("50", fifty)
-        assert right("0.5", fifty)
-        assert right(fifty, "50")
-        assert right(fifty, r"\frac{1}{2}")
+    assert right("50", fifty)
+    assert right("50.0", fifty)
+    assert right("0.5", fifty)
+    assert right(fifty, "50")
+    assert right(fifty, r"\frac{1}{2}")
 
 
 @pytest.mark.parametrize("fifty", FIFTY)
@@ -103,6 +127,27 @@ def test_a_percentage_may_be_one_of_both_alone(fifty: str, percent: str, is_it: 
     assert right(r"50\%", fifty, percent=percent)
     assert not right(fifty, is_not, percent=percent)
     assert not right(is_not, fifty, percent=percent)
+
+
+@pytest.mark.parametrize("percent", ["either", "fraction", "number"])
+@pytest.mark.parametrize(
+    "other", [r"0.5\%", r"5000\%", r".5 \text{ percent}", r"50\%\%", r"-50\%", r"\%", r"(50, 50)\%"]
+)
+def test_of_two_percentages_the_numbers_decide(percent: str, other: str) -> None:
+    assert not right(r"50\%", other, percent=percent)
+    assert right(other, other, percent=percent)
+    assert right(r"12.5\%", r"12\frac{1}{2} \text{ percent}", percent=percent)
+    assert right(r"50\%", "50.0 percent", percent=percent)
+    assert right(r".5\%", r"0.5\%", percent=percent)
+
+
+@pytest.mark.parametrize("sign", [r"\%", r" \text{ percent}"])
+@pytest.mark.parametrize("percent", ["either", "fraction", "number"])
+def test_a_percentage_of_a_formula_takes_no_time(sign: str, percent: str) -> None:
+    began = time.process_time()
+    assert right("2^{k-1}", "2^{k-1}" + sign, percent=percent) == (percent != "fraction")
+    assert not right("2^{k-1}", "3^{k-1}" + sign, percent=percent)
+    assert time.process_time() - began < 1.0
 
 
 def test_mixed_percentages() -> None:
@@ -140,6 +185,35 @@ def test_where_the_ground_truth_has_no_unit_any_will_do(units: str) -> None:
     assert right(r"\text{Evelyn}", r"\text{ Evelyn}", units=units)
     assert right(r"5 \text{ cm}^2", r"5\,\text{cm}^{2}", units=units)
     assert right(r"15 \text{ dollars}", "15 dollars.", units=units)  # which Math-Verify alone cannot read
+
+
+@pytest.mark.parametrize(
+    ("truth", "same", "others"),
+    [
+        (r"24 \text{ km}",
+         [r"\text{24 km}", r"$24 \text{ km}$", "$24$ km", r"24~\textbf{km}", r"24 \operatorname{km}",
+          r"24\ \text{km}\ ", "x = 24 km"],
+         [r"24\%", "24 percent", r"24^\circ", r"\$24", "24 km^2", "24 km/h", "24 square km"]),
+        (r"5 \text{ cm}^2",
+         [r"5\,\mathrm{cm}^2", r"5\,\mathrm{cm^2}", r"5\,\mathrm{cm^{2}}", r"5 \text{ cm$^2$}", "5 cm²", "5 cm^{2}"],
+         [r"5 \text{ cm}", r"5\,\mathrm{cm^3}", "5 cm", "5 square m"]),
+        (r"6 \text{ square feet}", ["6 square feet", "6~square feet."], ["6 feet", "6 cubic feet"]),
+        (r"60 \text{ miles per hour}", ["60 miles per hour"], ["60 hour", "60 miles"]),
+        (r"90^\circ", [r"90^{\circ}", "90°", r"90 \text{ degrees}", "90 degrees"], [r"90 \text{ radians}", "90 cm"]),
+        (r"90 \text{ degrees}", [r"90^{\circ}", "90°"], [r"90 \text{ radians}"]),
+        (r"\$5.50", ["$5.50", r"5.50 \text{ dollars}", "5.5 dollars", r"\text{\$}5.50"], ["€5.50", "5.5 euros"]),
+        (r"5.50 \text{ dollars}", [r"\$5.50", "$5.50$ dollars"], [r"\pounds 5.50", "5.50 cents"]),
+    ],
+)  # fmt: skip
+def test_odd_spellings_of_a_unit(truth: str, same: list[str], others: list[str]) -> None:
+    for units in ("optional", "required"):
+        assert [answer for answer in same if not right(truth, answer, units=units)] == []
+        assert [answer for answer in others if right(truth, answer, units=units)] == []
+
+
+def test_a_percentage_has_no_unit() -> None:
+    assert right(r"50 \text{ percent}", r"50\%", units="required")
+    assert right(r"50\%", "0.5", units="required")
 
 
 # -- order and brackets -----------------------------------------------------------------------------------------------
@@ -228,6 +302,47 @@ def test_the_last_number_of_a_response(text: str, number: str | None) -> None:
     assert last_number(text) == number
     expected = Outcome.BAD_FORMAT if number is None else Outcome.CORRECT
     assert outcome(number or "5", text, take="box_or_number") is expected
+
+
+MINUS = ["-", "\u2212", "\u2013"]
+
+
+@pytest.mark.parametrize("minus", MINUS)
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("-5", "-5"), ("x = -5.", "-5"), ("x=-5", "-5"), ("($-5$)", "-5"), ("**-5**", "-5"), ("x = - 5", "-5"),
+        ("a loss: -$5", "-5"), (r"-\$1,234.50 in all", "-1234.5"), ("-.5", "-0.5"), ("-1/2", r"-\frac{1}{2}"),
+        ("-50%", r"-50\%"), ("-2.5e-3", "-0.0025"), ("2-3", "3"), ("2 - 3", "3"), ("(a)-3", "3"), ("$2$-$3$", "3"),
+        ("10-12 of them", "12"), ("10^{-3}", "0.001"), ("6e-3", "0.006"), ("-3^2", "-9"),
+    ],
+)  # fmt: skip
+def test_the_sign_of_a_last_number(minus: str, text: str, truth: str) -> None:
+    assert outcome(truth, f"It is {text.replace('-', minus)}", take="box_or_number") is Outcome.CORRECT
+    opposite = truth.removeprefix("-") if truth.startswith("-") else f"-{truth}"
+    assert outcome(opposite, f"It is {text.replace('-', minus)}", take="box_or_number") is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("1e-3", "0.001"), ("1E5.", "100000"), ("2.5e+10 m", "25000000000"), ("1e401", "10^{401}"),
+        ("10^5", "100000"), ("2^{10}", "1024"), ("3 × 10^8", "300000000"), (r"3 \times 10^{8}", "300000000"),
+        ("2*10^-2", "0.02"), ("1,234.5", "1234.5"), ("1{,}234", "1234"), (r"1\,234\,567", "1234567"), ("3.", "3"),
+        ("+2", "2"), ("1,234/5", "246.8"), ("16 cm^2", "16"), ("16 m^{2}", "16"), ("3 x_1", "3"), ("5e", "5"),
+        ("5kg", "5"), ("1e-401", "10^{-401}"),
+    ],
+)  # fmt: skip
+def test_the_size_of_a_last_number(text: str, truth: str) -> None:
+    assert outcome(truth, f"The answer is {text}", take="box_or_number") is Outcome.CORRECT
+    assert outcome("7", f"The answer is {text}", take="box_or_number") is Outcome.WRONG
+
+
+@pytest.mark.parametrize("text", ["1e" + "9" * 20, "1e-" + "9" * 5000, "9" * 5000, "10^" + "9" * 5000, "1/0", "1e5e5"])
+def test_a_last_number_that_no_float_holds_is_wrong_at_once(text: str) -> None:
+    began = time.process_time()
+    assert outcome("7", f"The answer is {text}", take="box_or_number") is Outcome.WRONG
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,11 @@ def test_so_does_a_coroutine_whose_other_numbers_become_parts(file: Path) -> Non
     assert judge(file, "slowly") == Verdict(Outcome.PARTIAL, 0.5, parts={"acc": 1.0})
 
 
+def test_what_is_no_finite_number_is_no_part() -> None:
+    result = {"score": 1.0, "nan": float("nan"), "inf": float("inf"), "huge": 10**400, "text": "1", "fine": 2}
+    assert verdict_of(result) == Verdict(Outcome.CORRECT, 1.0, parts={"fine": 2.0})
+
+
 @pytest.mark.parametrize(
     ("result", "outcome"),
     [
@@ -67,6 +72,7 @@ def test_so_does_a_coroutine_whose_other_numbers_become_parts(file: Path) -> Non
         ("1.0", Outcome.NOT_JUDGED),
         (float("nan"), Outcome.NOT_JUDGED),
         (float("inf"), Outcome.NOT_JUDGED),
+        (10**400, Outcome.NOT_JUDGED),
         ([1.0], Outcome.NOT_JUDGED),
         ((1.0, "why"), Outcome.NOT_JUDGED),
         (np.array([1.0, 0.0]), Outcome.NOT_JUDGED),

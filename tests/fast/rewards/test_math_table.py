@@ -1,0 +1,307 @@
+"""What a person says of answers as they stand in evaluations of MATH, AIME and GSM8K, and what the reward says."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from stagerl_plugins import Response
+from stagerl_plugins.plugins import load_plugins
+from stagerl_plugins.rewards.call import WorkerSetup
+
+plugins = load_plugins()
+
+# ground truth, answer in the last box, and whether a person takes it for right
+ANSWERS = r"""
+= fractions and mixed numbers
+\frac{1}{2} | \dfrac{1}{2} | y
+\frac{1}{2} | 1/2 | y
+\frac{1}{2} | 0.5 | y
+\frac{1}{2} | .5 | y
+\frac{1}{2} | \frac12 | y
+\frac{1}{2} | \frac{2}{4} | y
+\frac{1}{2} | 2/1 | n
+\frac{1}{3} | 0.333333 | y
+\frac{1}{3} | 0.33 | n
+-\frac{2}{3} | \frac{-2}{3} | y
+-\frac{2}{3} | -2/3 | y
+-\frac{2}{3} | \frac{2}{-3} | y
+-\frac{2}{3} | \frac{2}{3} | n
+2\frac{1}{3} | \frac{7}{3} | y
+2\frac{1}{3} | 7/3 | y
+2\frac{1}{3} | \frac{2}{3} | n
+\frac{7}{3} | 2 \frac{1}{3} | y
+\frac{7}{3} | 2\tfrac{1}{3} | y
+\frac{3}{4} | 75\% | y
+\frac{\sqrt{3}}{2} | \frac{3}{2\sqrt{3}} | y
+\frac{\sqrt{3}}{2} | \sqrt{\frac34} | y
+\frac{\sqrt{3}}{2} | \sqrt{3}/2 | y
+\frac{\sqrt{3}}{2} | 0.866 | n
+\cfrac{1}{2} | 0.5 | y
+= integers and thousands
+1000 | 1,000 | y
+1000 | 1{,}000 | y
+1000 | 1\,000 | y
+1000 | 1\!000 | y
+1000 | 1,\!000 | y
+1000 | 1 000 | y
+1000 | 1000.0 | y
+1000 | 10^3 | y
+1000 | 1.0 \times 10^3 | y
+1000 | 1,00 | n
+1,234,567 | 1234567 | y
+1,234,567 | 1{,}234{,}567 | y
+\$1,234.50 | 1234.5 | y
+42 | 042 | y
+42 | +42 | y
+42 | -42 | n
+-42 | −42 | y
+-42 | - 42 | y
+42 | 42. | y
+42 | forty-two | n
+42 | {42} | y
+42 | $42$ | y
+42 | \(42\) | y
+42 | \text{42} | y
+42 | \textbf{42} | y
+42 | \mathbf{42} | y
+42 | \displaystyle 42 | y
+42 | x = 42 | y
+42 | x=y=42 | y
+42 | n = 42. | y
+42 | \approx 42 | y
+42 | 42 \text{ apples} | y
+42 | 42 apples | y
+42 | \boxed{42} | y
+42 | \fbox{42} | y
+42 | \underline{42} | y
+42 | \mathbf{42}. | y
+42 | 42! | n
+42 | 6 \cdot 7 | y
+42 | 6 \times 7 | y
+42 | 6*7 | y
+42 | \left(42\right) | y
+42 | 42\\ | y
+42 | 42 \, | y
+42 | \color{red}{42} | y
+42 | \textcolor{red}{42} | y
+42 | 42 \quad | y
+42 | ４２ | y
+42 | \bf{42} | y
+42 | \Large 42 | y
+42 | 41.999999 | n
+42 | 42\text{.} | y
+0 | -0 | y
+0 | \emptyset | n
+= roots, powers, constants
+\sqrt{2} | 2^{1/2} | y
+\sqrt{2} | \sqrt2 | y
+\sqrt{2} | sqrt(2) | y
+2\sqrt{3} | \sqrt{12} | y
+2\sqrt{3} | 2 \cdot \sqrt{3} | y
+2\sqrt{3} | 2*\sqrt{3} | y
+2\sqrt{3} | 3\sqrt{2} | n
+\sqrt[3]{2} | 2^{1/3} | y
+2\pi | 2π | y
+2\pi | 6.283185 | y
+2\pi | 6.28 | n
+\pi r^2 | r^2 \pi | y
+\frac{\pi}{2} | 90^\circ | n
+e^{2} | e^2 | y
+2^{10} | 1024 | y
+10! | 3628800 | y
+\binom{5}{2} | 10 | y
+\infty | +\infty | y
+\infty | -\infty | n
+-\infty | \infty | n
+\infty | ∞ | y
+3+4i | 4i+3 | y
+3+4i | 3-4i | n
+i | -i | n
+2^{-3} | \frac{1}{8} | y
+= expressions
+x^2-1 | (x-1)(x+1) | y
+x^2-1 | x^2 - 1 | y
+x^2-1 | x^2+1 | n
+x^2+2x+1 | (x+1)^2 | y
+\frac{x+1}{x} | 1+\frac{1}{x} | y
+2x+3y | 3y+2x | y
+2x+3y | 2y+3x | n
+a^2b | ba^2 | y
+\sin^2 x + \cos^2 x | 1 | y
+y = 2x + 3 | 2x + 3 | y
+y = 2x + 3 | y = 3 + 2x | y
+y = 2x + 3 | y - 2x = 3 | y
+y=2x+3 | y=2x-3 | n
+f(x)=x^2 | x^2 | y
+n(n+1)/2 | \frac{n^2+n}{2} | y
+3(x-2)(x+4) | 3x^2+6x-24 | y
+k+37 | k + 37 | y
+= sets, tuples, intervals
+(1,2) | (1, 2) | y
+(1,2) | \left(1,2\right) | y
+(1,2) | \left( 1, \frac{4}{2} \right) | y
+(1,2) | (2,1) | n
+(1,2) | (1,3) | n
+(1,2) | x=1, y=2 | y
+(1,2) | \bigl(1,2\bigr) | y
+(1,2) | \text{(1, 2)} | y
+(1,2,3) | (1,2) | n
+\{1,2,3\} | \{3,2,1\} | y
+\{1,2,3\} | 1,2,3 | y
+\{1,2,3\} | \{1,2\} | n
+\{1,2,3\} | \{1,2,3,4\} | n
+\{1,2\} | \lbrace 1,2 \rbrace | y
+\{1,2\} | \left\{1,2\right\} | y
+1,2 | 2,1 | y
+1,2 | 1 and 2 | y
+1,2 | 1 \text{ or } 2 | y
+1,2 | x=1,2 | y
+1,2 | x = 1, x = 2 | y
+1,2 | x=1 \text{ or } x=2 | y
+1,2 | 1 | n
+1,2 | 1,2,3 | n
+1,-1 | \pm 1 | y
+\pm 2 | 2,-2 | y
+[1,2] | [1, 2] | y
+[1,2] | \left[1,2\right] | y
+[1,2] | [1,2) | n
+[1,2] | (1,2) | n
+[1,2] | 1 \le x \le 2 | n
+(-\infty,2] | x \in (-\infty,2] | y
+(-\infty,2] | (-\infty, 2) | n
+(-\infty, 1) \cup (2, \infty) | (-\infty,1)\cup(2,\infty) | y
+(-\infty, 1) \cup (2, \infty) | (2,\infty)\cup(-\infty,1) | y
+(-\infty, 1) \cup (2, \infty) | (-\infty,1) | n
+(-\infty, 1) \cup (2, \infty) | (-∞,1)∪(2,∞) | y
+x > 3 | x>3 | y
+x > 3 | 3 < x | y
+x > 3 | x \geq 3 | n
+x > 3 | (3,\infty) | y
+\emptyset | \varnothing | y
+\emptyset | \{\} | y
+\mathbb{R} | \mathbb{R} | y
+\mathbb{R} | (-\infty,\infty) | y
+= matrices
+\begin{pmatrix}1&2\\3&4\end{pmatrix} | \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix} | y
+\begin{pmatrix}1&2\\3&4\end{pmatrix} | \begin{bmatrix}1&2\\3&4\end{bmatrix} | y
+\begin{pmatrix}1&2\\3&4\end{pmatrix} | \begin{pmatrix}1&3\\2&4\end{pmatrix} | n
+\begin{pmatrix}1\\2\end{pmatrix} | \begin{pmatrix}1&2\end{pmatrix} | n
+\begin{pmatrix}\frac{1}{2}\\2\end{pmatrix} | \begin{pmatrix}0.5\\2\end{pmatrix} | y
+\begin{pmatrix}1\\2\end{pmatrix} | \begin{pmatrix}1\\[2pt]2\end{pmatrix} | y
+= units, money, degrees, percent
+90^\circ | 90 | y
+90^\circ | 90^{\circ} | y
+90^\circ | 90° | y
+90 | 90^\circ | y
+90 | 90° | y
+90^\circ | 90 \text{ degrees} | y
+90^\circ | 45^\circ | n
+\$5 | 5 | y
+\$5 | \$5.00 | y
+\$5 | 5 \text{ dollars} | y
+5 | \$5 | y
+5 | $5 | y
+5 \text{ cm} | 5 | y
+5 \text{ cm} | 5\,\mathrm{cm} | y
+5 \text{ cm}^2 | 5 \text{ cm}^2 | y
+5 | 5 \text{ cm}^2 | y
+5 | 5\,\mathrm{cm^2} | y
+5 | 5 \text{ square feet} | y
+5 | 5 square feet | y
+5 | 6 \text{ cm} | n
+20\% | 20 | y
+20\% | 0.2 | y
+20\% | \frac{1}{5} | y
+20\% | 2\% | n
+20 | 20\% | y
+12:30 | 12:30 | y
+= words and letters
+\text{even} | even | y
+\text{even} | \text{even} | y
+\text{even} | \text{odd} | n
+\text{Monday} | Monday | y
+\text{Monday} | \text{monday} | y
+\text{Yes} | Yes | y
+\text{Yes} | \text{No} | n
+\text{True} | \text{False} | n
+\text{(A)} | A | y
+\text{(A)} | \text{A} | y
+\text{(A)} | (A) | y
+\text{(A)} | \textbf{(A)} | y
+\text{(A)} | B | n
+\text{(A)} | \text{(B)} | n
+A | \text{A} | y
+A | \mathrm{A} | y
+C | c | y
+"""
+ROWS = [tuple(line.split(" | ")) for line in ANSWERS.splitlines() if " | " in line]
+
+
+def outcome(truth: Any, text: str, **options: Any) -> str:
+    reward = WorkerSetup(plugins).build("reward", {"math": options}, "rewards.default")
+    (verdict,) = asyncio.run(reward.score([Response(text, truth)]))
+    return str(verdict.outcome.value)
+
+
+@pytest.mark.parametrize(("truth", "answer", "right"), ROWS)
+def test_an_answer_is_judged_as_a_person_does(truth: str, answer: str, right: str) -> None:
+    said = outcome(truth, rf"Thus the answer is $\boxed{{{answer}}}$, as $x < 17$.")
+    assert said == {"y": "correct", "n": "wrong"}[right]
+
+
+BRACKETS = {
+    "(1, 2)": [r"\bigl( 1, 2 \bigr)", r"\left(1,2\right)", r"\text{(1, 2)}", r"\lparen 1, 2 \rparen", "(x, y) = (1, 2)",
+               r"(1,\,2)", "$(1, 2)$", r"\displaystyle (1, 2)", "(1, 2).", r"\mathbf{(1, 2)}", r"\Bigg(1, 2\Bigg)"],
+    r"\{1, 2\}": [r"\lbrace 1, 2 \rbrace", r"\left\{1, 2\right\}", r"\bigl\{1, 2\bigr\}", r"\text{\{1, 2\}}",
+                  r"\left\lbrace 1, 2\right\rbrace", r"S = \{1, 2\}"],
+    "[1, 2]": [r"\lbrack 1, 2 \rbrack", r"\left[1, 2\right]", r"\bigl[1, 2\bigr]", r"\text{[1, 2]}", r"x \in [1, 2]"],
+    "1, 2": [r"\text{1, 2}", r"1 \text{ and } 2", "1, 2.", "1,2"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("truth", BRACKETS)
+@pytest.mark.parametrize(("kind", "answers"), BRACKETS.items())
+def test_brackets_are_the_same_however_they_are_spelled(truth: str, kind: str, answers: list[str]) -> None:
+    expected = "correct" if truth == kind else "wrong"
+    said = {one: outcome(truth, rf"\boxed{{{one}}}", brackets="same") for one in answers}
+    assert said == dict.fromkeys(answers, expected)
+
+
+@pytest.mark.parametrize("right", ["correct", "wrong"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\boxed{ANSWER}", r"First \boxed{3}. No: \boxed{ANSWER}.", r"\boxed{\boxed{ANSWER}}",
+        "\\[\n\\boxed{\nANSWER\n}\n\\]",
+        r"$\boxed{ANSWER}$ $\boxed{ANSWER}$", r"**\boxed{ANSWER}**", r"\boxed{{ANSWER}}", r"\boxed{\text{ANSWER}}",
+        r"\boxed{x = ANSWER}", r"$$x = \boxed{ANSWER}$$", r"\boxed{ANSWER \text{ cm}}",
+        "<think>\\boxed{9}</think>\\boxed{ANSWER}",
+        r"\boxed {ANSWER}", r"\boxed{\displaystyle ANSWER}", r"\boxed{ANSWER.}", r"\boxed{\,ANSWER\,}",
+    ],
+)  # fmt: skip
+def test_the_last_whole_box_decides(text: str, right: str) -> None:
+    assert outcome("42", text.replace("ANSWER", "42" if right == "correct" else "43")) == right
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\boxed{42", r"\boxed{4} then \boxed{\frac{42}{1}", r"\boxed 42", r"\fbox{42}", "42", "#### 42", r"\boxed{}",
+     r"boxed{42}",
+     r"\boxed{42\}", "The final answer is 42. I hope it is correct."],
+)  # fmt: skip
+def test_no_whole_box_is_no_answer(text: str) -> None:
+    assert outcome("42", text) == "bad_format"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("He pays 3 * 14 = 42 dollars.\n#### 42", "correct"), ("#### 42.00", "correct"), ("#### $42", "correct"),
+        ("The answer is 42%.", "correct"), ("It is 42 cm^2.", "correct"), ("The answer is -42.", "wrong"),
+        ("The answer is \u221242.", "wrong"), ("From 0-42", "correct"), ("It is 4.2e1.", "correct"), ("42e1", "wrong"),
+        (r"So \boxed{42", "correct"), ("42 of 43", "wrong"), ("forty-two", "bad_format"), ("84/2", "correct"),
+    ],
+)  # fmt: skip
+def test_the_last_number_decides_where_it_may(text: str, said: str) -> None:
+    assert outcome("42", text, take="box_or_number") == said
