@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import queue
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,9 @@ from dataclasses import dataclass, field
 
 from stagerl_plugins.protocols import Spec
 from stagerl_plugins.rewards.call import describe, none_judged
-from stagerl_plugins.rewards.process import ATTEMPTS, DiedError, DiedIdleError, StartError, VerdictProcess, Zygote
+from stagerl_plugins.rewards.message import packed
+from stagerl_plugins.rewards.process import DiedError, DiedIdleError, VerdictProcess
+from stagerl_plugins.rewards.zygote import ATTEMPTS, StartError, Zygote
 from stagerl_plugins.types import Response, Verdict
 
 AHEAD = 32  # calls at most that a process is given ahead, while it makes another one
@@ -23,20 +24,20 @@ class _Task:
     reward: str
     responses: list[Response]
     future: Future[list[Verdict]] = field(default_factory=Future)
-    message: bytes = b""  # what its process is sent
+    content: bytes = b""  # what its process is sent
     died: bool = False  # a process has died while it made this call
 
     def begin(self) -> bool:
-        """Make the message. False if there is nothing to judge: it was cancelled, or cannot be sent."""
-        if self.message:  # a second time, after another one was slow
+        """Make its content. False if there is nothing to judge: it was cancelled, or cannot be sent."""
+        if self.content:  # a second time, after another one was slow
             return True
         if not self.future.set_running_or_notify_cancel():
             return False
         try:
-            self.message = pickle.dumps((self.reward, self.responses))
+            self.content = packed(self.reward, self.responses)
         except Exception as error:  # noqa: BLE001  whatever hangs on a response
             self.future.set_result(none_judged(describe(error), self.responses))
-        return bool(self.message)
+        return bool(self.content)
 
 
 class _Turn:
@@ -172,8 +173,8 @@ class VerdictPool:
             try:
                 if process is None or not process.alive:
                     process = self._zygote.fork()
-                messages, cpu_seconds = [task.message for task in tasks], self._zygote.cpu_seconds.get(task.reward)
-                verdicts = process.ask(messages, len(task.responses), self._seconds, cpu_seconds, slow)
+                contents, cpu_seconds = [task.content for task in tasks], self._zygote.cpu_seconds.get(task.reward)
+                verdicts = process.ask(contents, len(task.responses), self._seconds, cpu_seconds, slow)
             except StartError as error:
                 verdicts = none_judged(str(error), task.responses)
             except DiedIdleError:

@@ -85,6 +85,40 @@ def start_one():
     return subprocess.Popen(["sleep", os.environ["SLEEP_OF_A_REWARD"]])
 
 
+def start_a_daemon():
+    """In a session of its own, and its parent ends at once."""
+    if (child := os.fork()) == 0:
+        os.setsid()
+        subprocess.Popen(["sleep", os.environ["SLEEP_OF_A_REWARD"]])
+        os._exit(0)
+    os.waitpid(child, 0)
+    return [FINE]
+
+
+def start_a_session():
+    subprocess.Popen(["sleep", os.environ["SLEEP_OF_A_REWARD"]], start_new_session=True)
+    return [FINE]
+
+
+def start_a_session_and_die():
+    start_a_session()
+    crash()
+
+
+def fork_and_come_back():
+    """Both processes go on, the copy a little later."""
+    if os.fork() == 0:
+        time.sleep(0.02)
+        return [Verdict(Outcome.WRONG, 0.0, "the copy's")]
+    return [FINE]
+
+
+def fork_and_raise():
+    if os.fork() == 0:
+        raise SystemExit
+    return [FINE]
+
+
 def half_a_surrogate_pair():
     return [Verdict(Outcome.CORRECT, 1.0, "found \udcff", {"\udcff": 1.0})]
 
@@ -143,6 +177,12 @@ class Misbehaving(Reward):
             pass
         if self.how == "unbuildable":
             raise RuntimeError("no licence")
+        if self.how == "leaves_when_built":
+            sys.exit(0)
+        if self.how == "exits_when_built":
+            os._exit(0)
+        if self.how == "forks_when_built":
+            os.fork()
 
     async def score(self, responses):
         if self.how == "echo":
