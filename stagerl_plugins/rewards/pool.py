@@ -25,7 +25,8 @@ class _Task:
     responses: list[Response]
     future: Future[list[Verdict]] = field(default_factory=Future)
     content: bytes = b""  # what its process is sent
-    died: bool = False  # a process has died while it made this call
+    died: bool = False  # a process has died while it made this call,
+    all_died: bool = False  # and all others with it
 
     def begin(self) -> bool:
         """Make its content. False if there is nothing to judge: it was cancelled, or cannot be sent."""
@@ -76,6 +77,8 @@ class VerdictPool:
         self._processes = processes
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._zygote = Zygote(rewards)
+        self._apart = Zygote(rewards)  # begun when it is first needed
+        self._one_apart = threading.Lock()
         self._lock = threading.RLock()  # the garbage collector may close us from anywhere
         self._closed = False
         self._turns = threading.Semaphore(processes)
@@ -112,12 +115,14 @@ class VerdictPool:
             self._closed = True
             for _ in self._threads:
                 self._tasks.put(None)
-        self._zygote.close()
+        for zygote in (self._zygote, self._apart):
+            zygote.close()
         for thread in self._threads:
             # the garbage collector may close us from anywhere, also before `start`
             if thread.is_alive() and thread is not threading.current_thread():
                 thread.join()
-        self._zygote.close()
+        for zygote in (self._zygote, self._apart):
+            zygote.close()
 
     def _serve(self) -> None:
         """One thread for each process: it gives it responses, waits, and replaces it where needed."""
@@ -171,10 +176,13 @@ class VerdictPool:
         while tasks:
             task = tasks[0]
             try:
-                if process is None or not process.alive:
-                    process = self._zygote.fork()
-                contents, cpu_seconds = [task.content for task in tasks], self._zygote.cpu_seconds.get(task.reward)
-                verdicts = process.ask(contents, len(task.responses), self._seconds, cpu_seconds, slow)
+                if task.all_died:
+                    verdicts = self._judge_apart(task)
+                else:
+                    if process is None or not process.alive:
+                        process = self._zygote.fork()
+                    contents, cpu_seconds = [task.content for task in tasks], self._zygote.cpu_seconds.get(task.reward)
+                    verdicts = process.ask(contents, len(task.responses), self._seconds, cpu_seconds, slow)
             except StartError as error:
                 verdicts = none_judged(str(error), task.responses)
             except DiedIdleError:
@@ -185,6 +193,7 @@ class VerdictPool:
             except DiedError:
                 if not task.died:
                     task.died = True
+                    task.all_died = process is not None and process.forker_ended
                     continue
                 verdicts = none_judged("its verdict process died, twice", task.responses)
             except Exception as error:  # noqa: BLE001  a failure of ours costs one call
@@ -197,3 +206,16 @@ class VerdictPool:
         if process is not None and not process.idle:
             process.kill()  # it was given what others judge
         return process
+
+    def _judge_apart(self, task: _Task) -> list[Verdict]:
+        """A second try, after all processes had died during this call and others: one of them may have killed them.
+
+        Each is made alone, with processes of its own, so that it takes no other with it again.
+        """
+        with self._one_apart:
+            process = self._apart.fork()
+            try:
+                cpu_seconds = self._apart.cpu_seconds.get(task.reward)
+                return process.ask([task.content], len(task.responses), self._seconds, cpu_seconds, lambda: None)
+            finally:
+                process.kill()

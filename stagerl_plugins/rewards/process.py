@@ -36,10 +36,12 @@ class VerdictProcess:
         pid: Its process id, which is that of its process group too.
         cpu: Seconds of processor time that it has used up to now.
         room: Bytes that the connection holds for sure, so that to send them takes no time.
+        forker: To the process that it was forked from, which says nothing any more.
     """
 
-    def __init__(self, connection: Connection, pid: int, cpu: float, room: int) -> None:
+    def __init__(self, connection: Connection, pid: int, cpu: float, room: int, forker: Connection) -> None:
         self._connection = connection
+        self._forker = forker
         self._pid = pid
         self._cpu = cpu
         self._room = room
@@ -52,6 +54,11 @@ class VerdictProcess:
     def idle(self) -> bool:
         """Whether it has answered all that it was given."""
         return not self._given
+
+    @property
+    def forker_ended(self) -> bool:
+        """Whether the process that it was forked from has ended, or does so now, and takes all others with it."""
+        return self._forker.poll(0)
 
     def ask(
         self, contents: Sequence[bytes], count: int, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
@@ -69,7 +76,7 @@ class VerdictProcess:
 
         Raises:
             DiedIdleError: The process was dead already; the responses can be given to another one.
-            DiedError: It died while it judged the first.
+            DiedError: It died while it judged the first; or was killed for what an earlier response may have done.
         """
         try:
             for content in contents[len(self._given) :]:
@@ -101,6 +108,8 @@ class VerdictProcess:
                 used = self._cpu_now() - self._cpu
                 if used >= cpu_seconds:
                     self.kill()
+                    if not self._alone:
+                        raise DiedError  # an earlier response may have left behind what used it
                     detail = f"took more than {cpu_seconds:g} s of processor time"
                     late = Verdict(Outcome.TIMED_OUT, 0.0, detail) if count == 1 else Verdict.not_judged(detail)
                     return [late] * count
@@ -136,8 +145,9 @@ class VerdictProcess:
     def kill(self) -> None:
         """Kill the process and all that it started; the one that it was forked from reaps it."""
         if self.alive:  # else another process may have its number by now
-            with suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)
+            for kill in (os.kill, os.killpg):  # it may have left its group
+                with suppress(ProcessLookupError):
+                    kill(self._pid, signal.SIGKILL)
             self._close()
 
     def _close(self) -> None:

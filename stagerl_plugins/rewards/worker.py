@@ -29,6 +29,7 @@ from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards import message
 from stagerl_plugins.rewards.call import WorkerSetup, call, describe
 from stagerl_plugins.rewards.family import adopt_orphans, die_with_parent, end, end_orphans, lead_group
+from stagerl_plugins.rewards.tidy import Tidy
 from stagerl_plugins.types import Verdict
 
 CALLS = 5000  # after so many a process is replaced, whatever its rewards have leaked
@@ -80,6 +81,7 @@ def main(descriptor: int) -> None:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             connection.close()
     finally:
+        control.close()  # first, for those that ask why their verdict process died
         for pid in children:
             end(pid)
         end_orphans(but=())
@@ -178,18 +180,28 @@ def _verdict_process(
 def _answer_all(connection: Connection, built: Built, us: int) -> None:
     """Answer each message with verdicts, until nobody asks or this process is to be replaced."""
     peak = _peak_memory_mb()
+    tidy = Tidy()
     _say(connection, built={"pid": us, "cpu": time.process_time()})
     with asyncio.Runner() as runner:
         for count in range(1, CALLS + 1):
             asked = connection.recv_bytes()
             verdicts = _verdicts(runner, built, asked)
             _end_copies(us)  # a reward has forked, and its copy came back too
-            last = count == CALLS or _peak_memory_mb() - peak > GROWTH_MB
-            number = message.number_of(asked)
-            answer = message.answer(number, verdicts, cpu=time.process_time(), last=last, alone=True)
+            last = count == CALLS or _peak_memory_mb() - peak > GROWTH_MB or not _restored(tidy, runner)
+            number, alone = message.number_of(asked), last or tidy.alone(runner.get_loop())
+            answer = message.answer(number, verdicts, cpu=time.process_time(), last=last, alone=alone)
             connection.send_bytes(answer)
             if last:
                 return
+
+
+def _restored(tidy: Tidy, runner: asyncio.Runner) -> bool:
+    """Whether this process can go on after a call, whatever the reward did."""
+    try:
+        tidy.restore(runner.get_loop())
+    except OSError:
+        return False
+    return True
 
 
 def _verdicts(runner: asyncio.Runner, built: Built, asked: bytes) -> list[Verdict]:

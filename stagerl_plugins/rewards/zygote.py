@@ -134,7 +134,7 @@ class Zygote:
             reduction.send_handle(self._control, theirs.fileno(), self._process.pid)
         connection = Connection(ours.detach())
         started = _built(connection)
-        return VerdictProcess(connection, started["pid"], started["cpu"], room)
+        return VerdictProcess(connection, started["pid"], started["cpu"], room, self._control)
 
     def close(self) -> None:
         """End it and every verdict process. Called twice, in case one was being started meanwhile."""

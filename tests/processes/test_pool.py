@@ -269,6 +269,15 @@ def test_the_building_of_a_reward_is_not_counted_as_a_response_s_processor_time(
         assert ask(judge, "fine 0.7", "fine 0.7") == [Verdict(Outcome.CORRECT, 1.0, "fine")] * 2
 
 
+def test_a_response_does_not_pay_for_the_thread_that_an_earlier_one_left(plugins: Plugins) -> None:
+    rewards = {**REWARDS, "echo": {"misbehaving": {"how": "echo", "cpu_seconds": 1.0}}}
+    with Judge(rewards, plugins, Judging(processes=1, seconds=60)) as judge:
+        assert ask(judge, "leave_a_thread_that_spins")[0].judged
+        time.sleep(2)
+        (verdict,) = asyncio.run(judge.judge_all([Response("mine work", "", "echo")]))
+    assert (verdict.outcome, verdict.detail) == (Outcome.CORRECT, "mine")
+
+
 def test_a_failure_of_ours_while_one_is_judged_gives_nobody_another_s_verdict(
     plugins: Plugins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,7 +350,7 @@ def test_processes_die_with_their_parent_however_it_ends(tmp_path: Path, end: st
         [sys.executable, str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     ) as parent:
         assert parent.stdout is not None
@@ -350,6 +359,6 @@ def test_processes_die_with_their_parent_however_it_ends(tmp_path: Path, end: st
         assert len(children) == 2
         if end == "SIGKILL":
             parent.kill()
-        parent.communicate()
+        assert "Traceback" not in parent.communicate()[1]
     _, alive = psutil.wait_procs(children, timeout=3)
     assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import hostile_rewards
+
 from stagerl_plugins import Options, Outcome, Reward, Verdict, hookimpl, reward
 
 stagerl_contract = 1
@@ -189,7 +191,7 @@ class Misbehaving(Reward):
             return echo(responses[0].text)
         how, _, seconds = (self.how if self.how != "as_told" else responses[0].text).partition(" ")
         time.sleep(float(seconds or 0))
-        return returns[how] if how in returns else globals()[how]()
+        return returns[how] if how in returns else do(how)
 
 
 class Remote(Reward):
@@ -242,7 +244,11 @@ async def group_coroutine(responses):
 
 def result_of(how):
     results = {"fine": True, "process_id": Verdict(Outcome.CORRECT, 1.0, str(os.getpid()))}
-    return results[how] if how in results else returns[how] if how in returns else globals()[how]()
+    return results[how] if how in results else returns[how] if how in returns else do(how)
+
+
+def do(how):
+    return globals()[how]() if how in globals() else getattr(hostile_rewards, how)()
 
 
 @hookimpl
