@@ -272,8 +272,9 @@ def test_the_building_of_a_reward_is_not_counted_as_a_response_s_processor_time(
 def test_a_response_does_not_pay_for_the_thread_that_an_earlier_one_left(plugins: Plugins) -> None:
     rewards = {**REWARDS, "echo": {"misbehaving": {"how": "echo", "cpu_seconds": 1.0}}}
     with Judge(rewards, plugins, Judging(processes=1, seconds=60)) as judge:
-        assert ask(judge, "leave_a_thread_that_spins")[0].judged
-        time.sleep(2)
+        _, process_id = ask(judge, "leave_a_thread_that_spins", "process_id")
+        while psutil.Process(int(process_id.detail)).cpu_times().user < 2:
+            time.sleep(0.1)
         (verdict,) = asyncio.run(judge.judge_all([Response("mine work", "", "echo")]))
     assert (verdict.outcome, verdict.detail) == (Outcome.CORRECT, "mine")
 
