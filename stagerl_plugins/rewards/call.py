@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import os
 import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -113,6 +114,7 @@ async def call(reward: Reward, responses: Sequence[Response]) -> list[Verdict]:
     Raises:
         asyncio.CancelledError: It was cancelled, and nothing else.
     """
+    us = os.getpid()
     try:
         answer: Any = await reward.score(list(responses))
         if not isinstance(answer, list | tuple):
@@ -126,6 +128,9 @@ async def call(reward: Reward, responses: Sequence[Response]) -> list[Verdict]:
         raise
     except BaseException as error:  # noqa: BLE001  a reward must not stop what it judges, also by SystemExit
         return none_judged(f"raised {describe(error)}", responses)
+    finally:
+        if os.getpid() != us:  # it has forked, and its copy came back too
+            os._exit(1)
 
 
 def none_judged(detail: str, responses: Sequence[Response]) -> list[Verdict]:

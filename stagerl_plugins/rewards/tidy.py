@@ -22,7 +22,7 @@ class Tidy:
         self._builtins = dict(vars(builtins))
         self._recursion = sys.getrecursionlimit()
         self._streams = sys.stdin, sys.stdout, sys.stderr
-        self._folder = os.open(".", os.O_RDONLY)
+        self._folder = os.open(".", os.O_PATH)
         self._threads = threading.active_count()
 
     def restore(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 import threading
 import time
@@ -176,6 +178,26 @@ def test_threads_that_never_come_back_are_left_behind(court, registered, release
     made = court("may_block", registered(may_block=may_block), seconds=0.5, concurrency=2)
     assert not any(verdict.judged for verdict in made.verdicts("block", "block"))
     assert all(verdict.judged for verdict in made.verdicts("fine", "fine", "fine"))
+
+
+def test_a_copy_that_a_reward_makes_of_this_process_ends_itself(court, registered):
+    @reward
+    async def forks(response):
+        """Forks, and comes back twice."""
+        child = os.fork()
+        return Verdict(Outcome.CORRECT, 1.0, str(child))
+
+    made = court("forks", registered(forks=forks))
+    child = int(made.verdicts("x")[0].detail)
+    deadline = time.monotonic() + 20
+    try:
+        while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert ended != (0, 0)
+    finally:
+        if ended == (0, 0):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def test_what_a_reward_does_to_a_response_reaches_nobody_else(court, registered):
