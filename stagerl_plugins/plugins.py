@@ -31,6 +31,8 @@ KINDS = {
     "reward": "register_rewards",
     "sandbox": "register_sandboxes",
 }
+NO_TEXT = ("true", "false", "yes", "no", "on", "off", "null", "nan", "inf")  # to YAML or to Hydra
+NUMBER = re.compile(r"\d[\d_]*(e-?[\d_]+)?|0[bx][\da-f_]+|\d{4}-\d\d?-\d\d?", re.ASCII | re.IGNORECASE)
 EVENTS = ("run_started", "stage_started", "step_ended", "checkpoint_saved", "run_ended")
 
 
@@ -67,7 +69,8 @@ class Registration:
         """What the factory makes.
 
         Raises:
-            PluginError: It takes something else than options and setup; what it raises itself comes through.
+            PluginError: It takes something else than options and setup, or would end the interpreter; any other
+                exception of its own comes through.
         """
         try:
             return self.factory(options, setup)
@@ -76,6 +79,10 @@ class Registration:
                 raise
             said = f"its factory is called as factory(options, setup): {error}{self.unmarked}"
             raise PluginError(f"{self}: {said}") from error
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # SystemExit above all: a plugin does not end what uses it
+            raise PluginError(f"{self}: its factory raised {account_of(error)}") from error
 
     @property
     def unmarked(self) -> str:
@@ -139,11 +146,11 @@ class Plugins:
                 others = [p for p in self.manager.get_plugins() if p is not plugin]
                 caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
                 caller(register=self._registrar(kind, distribution, version))
-        except Exception as error:
+        except BaseException as error:
             self.registrations = known
             if self.manager.is_registered(plugin):
                 self.manager.unregister(plugin)
-            if isinstance(error, PluginError):
+            if isinstance(error, PluginError | KeyboardInterrupt):
                 raise
             raise PluginError(f"{where}: {_fault(error)}") from error
         self.distributions[distribution] = version
@@ -153,9 +160,8 @@ class Plugins:
     def _registrar(self, kind: str, distribution: str, version: str) -> hookspecs.Register:
         def register(name: str, factory: Any, options: Any = None) -> None:
             new = Registration(kind, name, factory, options or Options, distribution, version)
-            if not (isinstance(name, str) and re.fullmatch(r"\w[\w-]*", name, re.ASCII)):  # overrides are dotted
-                said = f"a name has letters, digits, `_` and `-`, got {name!r}"
-                raise PluginError(f"{kind} of {distribution} {version}: {said}")
+            if fault := _fault_of_name(name):
+                raise PluginError(f"{kind} of {distribution} {version}: {fault}")
             if not callable(factory):
                 raise PluginError(f"{new}: its factory must be callable as factory(options, setup), got {factory!r}")
             if not (isinstance(new.options, type) and issubclass(new.options, BaseModel)):
@@ -176,7 +182,9 @@ class Plugins:
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
                 implementation.function(**{name: arguments[name] for name in implementation.argnames})
-            except Exception as error:  # noqa: BLE001  a watcher must not stop what it watches
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  a watcher must not stop what it watches
                 report(f"{hook} of plugin {_name_of(implementation.plugin)} failed: {error!r}")
 
 
@@ -201,7 +209,9 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
             try:
                 with contextlib.redirect_stdout(sys.stderr):  # what it prints must not mix with results
                     plugin = entry.load()
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit, too
                 raise PluginError(f"{where} cannot be imported: {_import_fault(error, entry)}") from error
             plugins.add(plugin, distribution.name, distribution.version)
         except PluginError as error:
@@ -210,6 +220,15 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
             if report:
                 report(f"skipped: {error}")
     return plugins
+
+
+def _fault_of_name(name: Any) -> str | None:
+    """Why no configuration or override could name a plugin so; None if they can."""
+    if not (isinstance(name, str) and re.fullmatch(r"\w[\w-]*", name, re.ASCII)):  # overrides are dotted
+        return f"a name has letters, digits, `_` and `-`, got {name!r:.100}"
+    if name.lower() in NO_TEXT or NUMBER.fullmatch(name):
+        return f"a name must be text where it stands in YAML or in an override, got '{name}'"
+    return None
 
 
 def _entry_points() -> Iterator[tuple[EntryPoint, Distribution]]:
@@ -241,8 +260,8 @@ def _check_contract(plugin: object, where: str) -> None:
     declared = getattr(plugin, "stagerl_contract", None)
     if declared is None:
         raise PluginError(f"{where} declares no contract: add `stagerl_contract = {hookspecs.CONTRACT}`")
-    if not isinstance(declared, int):
-        raise PluginError(f"{where} declares contract {declared!r}: it must be a number")
+    if type(declared) is not int or declared < 1:
+        raise PluginError(f"{where} declares contract {declared!r}: it must be a number from 1 on")
     if declared > hookspecs.CONTRACT:
         raise PluginError(
             f"{where} was made for contract {declared}, this is {hookspecs.CONTRACT}: update stagerl-plugins"
@@ -271,7 +290,7 @@ def _check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
             raise _HookError(f"{hook} must take one argument, `register`")
 
 
-def _fault(error: Exception) -> str:
+def _fault(error: BaseException) -> str:
     """What is wrong with a plugin that could not be added."""
     if isinstance(error, _HookError):
         return str(error)

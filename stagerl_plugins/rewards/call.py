@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import math
+import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +14,14 @@ from stagerl_plugins.config import parse_options
 from stagerl_plugins.errors import PluginError, UserError, at, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward, Sandbox
+from stagerl_plugins.rewards.function import held_by
 from stagerl_plugins.rewards.loop import OwnLoop
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 BASES: dict[str, type] = {"reward": Reward, "sandbox": Sandbox}
+MOST_PARTS = 1000  # of a verdict
+LONGEST_DETAIL = 2000  # characters
+LONGEST_NAME = 200  # of a part, characters
 
 
 class WorkerSetup:
@@ -52,7 +61,7 @@ class WorkerSetup:
             raise PluginError(f"{path}: {registration} cannot be built: {describe(error)}{place_of(error)}") from error
         if not isinstance(built, BASES.get(kind, object)):
             base = BASES[kind].__name__
-            said = f"its factory must return a {base}, got {built!r:.200}{registration.unmarked}"
+            said = f"its factory must return a {base}, got {shown(built)}{registration.unmarked}"
             raise PluginError(f"{registration}: {said}")
         if fault := _fault_of(registration, built):
             raise PluginError(f"{registration}: {fault}")
@@ -69,10 +78,10 @@ def _fault_of(registration: Registration, built: Any) -> str | None:
     """What is wrong with a reward's attributes; None if nothing. Those of its factory are asked before it is built."""
     for name in ("isolated", "takes_group"):
         if not isinstance(value := getattr(registration.factory, name, False), bool):
-            return f"{name} must be True or False, got {value!r}"
+            return f"{name} must be True or False, got {shown(value)}"
     seconds = getattr(built, "cpu_seconds", None)
     if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
-        return f"cpu_seconds must be a number above 0 or None, got {seconds!r}"
+        return f"cpu_seconds must be a number above 0 or None, got {shown(seconds)}"
     return None
 
 
@@ -101,17 +110,27 @@ async def call(reward: Reward, responses: Sequence[Response]) -> list[Verdict]:
 
     If it raises or answers with no list of as many verdicts, all are `not_judged` with the reason; a single answer that
     is no verdict costs that response alone.
+
+    Raises:
+        asyncio.CancelledError: It was cancelled, and nothing else.
     """
+    us = os.getpid()
     try:
         answer: Any = await reward.score(list(responses))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  a reward must not stop what it judges
+        if not isinstance(answer, list | tuple):
+            return none_judged(f"returned {shown(answer)} instead of a list of verdicts", responses)
+        answers = held_by(answer)
+        if len(answers) != len(responses):
+            many = "responses" if len(responses) > 1 else "response"
+            return none_judged(f"returned {len(answers)} verdicts for {len(responses)} {many}", responses)
+        return [_checked(one, expected_of(reward)) for one in answers]
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001  a reward must not stop what it judges, also by SystemExit
         return none_judged(f"raised {describe(error)}", responses)
-    if not isinstance(answer, list | tuple):
-        return none_judged(f"returned {shown(answer)} instead of a list of verdicts", responses)
-    if len(answer) != len(responses):
-        many = "responses" if len(responses) > 1 else "response"
-        return none_judged(f"returned {len(answer)} verdicts for {len(responses)} {many}", responses)
-    return [_checked(one, expected_of(reward)) for one in answer]
+    finally:
+        if os.getpid() != us:  # it has forked, and its copy came back too
+            os._exit(1)
 
 
 def none_judged(detail: str, responses: Sequence[Response]) -> list[Verdict]:
@@ -129,21 +148,40 @@ def _checked(answer: Any, expected: str) -> Verdict:
         return Verdict.not_judged(f"returned {shown(answer)} instead of {expected}")
     try:
         return _plain(answer)
-    except (TypeError, ValueError, AttributeError) as error:
+    except BaseException as error:  # noqa: BLE001  its attributes may be anything, and raise anything
         return Verdict.not_judged(f"returned a verdict of wrong types: {describe(error)}")
+
+
+class _Short(reprlib.Repr):
+    """Shows little of what is large, deep or endless."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxstring = self.maxother = 200
+
+    def repr_instance(self, x: object, level: int) -> str:
+        try:
+            return repr(x)[: self.maxother]
+        except BaseException as error:  # noqa: BLE001
+            return f"a {type(x).__name__} whose repr raised {type(error).__name__}"
+
+
+_SHORT = _Short()
 
 
 def shown(value: Any) -> str:
     """A value as it is told in a line: what a reward returned may be anything, also what cannot be shown."""
-    try:
-        return printable(" ".join(f"{value!r:.200}".split()))
-    except Exception as error:  # noqa: BLE001
-        return f"a {type(value).__name__} whose repr raised {type(error).__name__}"
+    return printable(" ".join(_SHORT.repr(value)[:200].split()))
 
 
 def describe(error: BaseException) -> str:
     """An exception in one short line."""
-    return printable(" ".join(f"{type(error).__name__}: {error}"[:500].split()).rstrip(": "))
+    try:
+        said = f"{error}"
+    except BaseException as another:  # noqa: BLE001
+        said = f"whose text raised {type(another).__name__}"
+    return printable(" ".join(f"{type(error).__name__}: {said}"[:500].split()).rstrip(": "))
 
 
 def from_json(data: Mapping[str, Any]) -> Verdict:
@@ -152,12 +190,23 @@ def from_json(data: Mapping[str, Any]) -> Verdict:
 
 
 def _plain(verdict: Verdict) -> Verdict:
-    """The same verdict in plain Python types: NumPy's scalars, and text in place of an outcome, are taken."""
+    """The same verdict in plain Python types: NumPy's scalars, and text in place of an outcome, are taken.
+
+    Raises:
+        ValueError: A part is not finite, or there are too many; or what `Verdict` refuses.
+    """
     score = None if verdict.score is None else float(verdict.score)
-    parts = {printable(name): float(value) for name, value in verdict.parts.items()}
-    return Verdict(Outcome(verdict.outcome), score, printable(verdict.detail)[:2000], parts)
+    parts: dict[str, float] = {}
+    for name, value in itertools.islice(verdict.parts.items(), MOST_PARTS + 1):
+        part = printable(name)[:LONGEST_NAME]
+        parts[part] = float(value)
+        if not math.isfinite(parts[part]):
+            raise ValueError(f"a part must be finite, got {parts[part]} for '{part}'")
+    if len(parts) > MOST_PARTS:
+        raise ValueError(f"it has more than {MOST_PARTS} parts")
+    return Verdict(Outcome(verdict.outcome), score, printable(verdict.detail)[:LONGEST_DETAIL], parts)
 
 
 def printable(value: object) -> str:
     """Text that can be written to a file: a response's half surrogate pairs, quoted in a detail, cannot."""
-    return str(value).encode("utf-8", "replace").decode()
+    return str.encode(str(value), "utf-8", "replace").decode()

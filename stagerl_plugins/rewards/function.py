@@ -48,13 +48,21 @@ def reward(
 
 def verdict_of(result: Any) -> Any:
     """The verdict that a function's result stands for; any other result as it is."""
-    if isinstance(result, bool | np.bool_):
-        result = float(result)
-    if not isinstance(result, numbers.Real) or not 0 <= float(result) <= 1:
+    if not isinstance(result, bool | np.bool_ | numbers.Real):
         return result
-    score = float(result)
+    try:
+        score = float(result)
+    except Exception:  # noqa: BLE001  it costs its own response, and not its group
+        return result
+    if not 0 <= score <= 1:
+        return result
     outcome = Outcome.CORRECT if score == 1 else Outcome.WRONG if score == 0 else Outcome.PARTIAL
     return Verdict(outcome, score)
+
+
+def held_by(results: list[Any] | tuple[Any, ...]) -> list[Any]:
+    """What a list or tuple holds, whatever a subclass of them says of itself."""
+    return list(list.__iter__(results) if isinstance(results, list) else tuple.__iter__(results))
 
 
 class _FunctionReward(Reward):
@@ -74,7 +82,9 @@ class _FunctionReward(Reward):
         if not self.takes_group:
             return [verdict_of(await self._call(response)) for response in responses]
         results = await self._call(list(responses)) if responses else []
-        return [verdict_of(result) for result in results] if isinstance(results, list | tuple | np.ndarray) else results
+        if isinstance(results, np.ndarray):
+            results = results.tolist()
+        return [verdict_of(result) for result in held_by(results)] if isinstance(results, list | tuple) else results
 
     async def _call(self, given: Response | list[Response]) -> Any:
         result = type(self).__wrapped__(given, *self._options)

@@ -80,6 +80,8 @@ class Judge:
 
     Attributes:
         failures: How many responses each reward, by its name, left without a verdict.
+        isolated: Name and options of each reward that runs in verdict processes, by its key below `rewards`; those that
+            others ask among them.
 
     Raises:
         UserError: An unknown reward or wrong options.
@@ -103,6 +105,7 @@ class Judge:
             raise
         self._all = list(bench.verifiers.values())
         self._built = bench.built
+        self.isolated: Mapping[str, Any] = bench.isolated
         bench.complete = True
         if bench.isolated:
             bench.pool.start()
@@ -199,7 +202,8 @@ class _Bench:
         except Exception as error:
             raise PluginError(f"rewards.{key}: {registration} cannot be built: {describe(error)}") from error
         finally:
-            self.loops.append(OwnLoop(f"reward-{key}", [sandbox.close for sandbox in setup.sandboxes]))
+            at_end = [sandbox.close for sandbox in setup.sandboxes]
+            self.loops.append(OwnLoop(f"reward-{key}", at_end, self._judging.concurrency))
         # one that asks others is not bounded, as they are: a group would wait for rollouts that wait for their turn
         turns = Turns(self._judging.concurrency) if len(self.verifiers) == before else None
         return ask_here(reward, self.loops[-1], self._judging.seconds, turns)

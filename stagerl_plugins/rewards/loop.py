@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -24,19 +24,23 @@ class OwnLoop:
 
     Args:
         name: The thread's.
+        threads: How many calls that block may wait in threads (`asyncio.to_thread`) at a time.
         at_end: Called and awaited in the loop when it is closed, such as the `close` of what runs in it.
 
     Attributes:
         closed: Nothing is begun any more.
     """
 
-    def __init__(self, name: str, at_end: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()) -> None:
+    def __init__(
+        self, name: str, at_end: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (), threads: int | None = None
+    ) -> None:
         self._name = name
+        self._threads = threads
         self._at_end = at_end
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._current: asyncio.AbstractEventLoop | None = None
-        self._begun: list[asyncio.AbstractEventLoop] = []
+        self._begun: dict[asyncio.AbstractEventLoop, threading.Event] = {}  # with what says that it may end
         self._running: set[Future[Any]] = set()
         self.closed = False
 
@@ -57,17 +61,22 @@ class OwnLoop:
         """The loop, begun if it is not."""
         if self._current is None:
             self._current = asyncio.new_event_loop()
-            self._begun.append(self._current)
-            threading.Thread(target=_serve, args=[self._current], name=self._name, daemon=True).start()
+            self._give_threads(self._current)
+            may_end = self._begun[self._current] = threading.Event()
+            threading.Thread(target=_serve, args=[self._current, may_end], name=self._name, daemon=True).start()
         return self._current
 
+    def _give_threads(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.set_default_executor(ThreadPoolExecutor(self._threads, f"{self._name}-thread"))
+
     async def renew_if_blocked(self) -> None:
-        """Leave a loop that does not answer to what blocks it; what comes next has another one."""
+        """Leave a loop that does not answer, or else its threads, to what blocks them; what comes next has others."""
         with self._lock:
             loop = self._current
             if self.closed or loop is None:
                 return
             answer: Future[None] = Future()
+            loop.call_soon_threadsafe(self._give_threads, loop)
             loop.call_soon_threadsafe(answer.set_result, None)
         await asyncio.wait([asyncio.wrap_future(answer)], timeout=ANSWER_SECONDS)
         with self._lock:
@@ -88,13 +97,18 @@ class OwnLoop:
             future.cancel()
         for loop in self._begun:
             if loop is not last:
-                loop.call_soon_threadsafe(loop.stop)
+                self._stop(loop)
         if last is not None:
             ended = asyncio.run_coroutine_threadsafe(self._end(), last)
-            ended.add_done_callback(lambda _: last.call_soon_threadsafe(last.stop))
+            ended.add_done_callback(lambda _: self._stop(last))
             if not self._is_here():  # the garbage collector may close us from anywhere
                 with suppress(TimeoutError):
                     ended.result(CLOSE_SECONDS + ANSWER_SECONDS)
+
+    def _stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._begun[loop].set()
+        with suppress(RuntimeError):  # it has ended already
+            loop.call_soon_threadsafe(loop.stop)
 
     async def _end(self) -> None:
         """The last that is done in a loop."""
@@ -113,15 +127,11 @@ class OwnLoop:
             return False
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    """The thread: ends once its loop is stopped, and with it all that it had begun."""
-    stopped = False
-    while not stopped:
-        try:
+def _serve(loop: asyncio.AbstractEventLoop, may_end: threading.Event) -> None:
+    """The thread: ends once its loop may end, and with it all that it had begun. A reward may stop it before that."""
+    while not may_end.is_set():
+        with suppress(SystemExit, KeyboardInterrupt):  # of a reward's task, which has it as its exception; others go on
             loop.run_forever()
-            stopped = True
-        except (SystemExit, KeyboardInterrupt):  # of a reward's task, which has it as its exception; others go on
-            continue
     if tasks := asyncio.all_tasks(loop):
         for task in tasks:
             task.cancel()

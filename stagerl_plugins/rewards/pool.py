@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import queue
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,9 @@ from dataclasses import dataclass, field
 
 from stagerl_plugins.protocols import Spec
 from stagerl_plugins.rewards.call import describe, none_judged
-from stagerl_plugins.rewards.process import ATTEMPTS, DiedError, DiedIdleError, StartError, VerdictProcess, Zygote
+from stagerl_plugins.rewards.message import packed
+from stagerl_plugins.rewards.process import DiedError, DiedIdleError, VerdictProcess
+from stagerl_plugins.rewards.zygote import ATTEMPTS, StartError, Zygote
 from stagerl_plugins.types import Response, Verdict
 
 AHEAD = 32  # calls at most that a process is given ahead, while it makes another one
@@ -23,20 +24,21 @@ class _Task:
     reward: str
     responses: list[Response]
     future: Future[list[Verdict]] = field(default_factory=Future)
-    message: bytes = b""  # what its process is sent
-    died: bool = False  # a process has died while it made this call
+    content: bytes = b""  # what its process is sent
+    died: bool = False  # a process has died while it made this call,
+    all_died: bool = False  # and all others with it
 
     def begin(self) -> bool:
-        """Make the message. False if there is nothing to judge: it was cancelled, or cannot be sent."""
-        if self.message:  # a second time, after another one was slow
+        """Make its content. False if there is nothing to judge: it was cancelled, or cannot be sent."""
+        if self.content:  # a second time, after another one was slow
             return True
         if not self.future.set_running_or_notify_cancel():
             return False
         try:
-            self.message = pickle.dumps((self.reward, self.responses))
+            self.content = packed(self.reward, self.responses)
         except Exception as error:  # noqa: BLE001  whatever hangs on a response
             self.future.set_result(none_judged(describe(error), self.responses))
-        return bool(self.message)
+        return bool(self.content)
 
 
 class _Turn:
@@ -75,6 +77,8 @@ class VerdictPool:
         self._processes = processes
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._zygote = Zygote(rewards)
+        self._apart = Zygote(rewards)  # begun when it is first needed
+        self._one_apart = threading.Lock()
         self._lock = threading.RLock()  # the garbage collector may close us from anywhere
         self._closed = False
         self._turns = threading.Semaphore(processes)
@@ -111,12 +115,14 @@ class VerdictPool:
             self._closed = True
             for _ in self._threads:
                 self._tasks.put(None)
-        self._zygote.close()
+        for zygote in (self._zygote, self._apart):
+            zygote.close()
         for thread in self._threads:
             # the garbage collector may close us from anywhere, also before `start`
             if thread.is_alive() and thread is not threading.current_thread():
                 thread.join()
-        self._zygote.close()
+        for zygote in (self._zygote, self._apart):
+            zygote.close()
 
     def _serve(self) -> None:
         """One thread for each process: it gives it responses, waits, and replaces it where needed."""
@@ -170,10 +176,13 @@ class VerdictPool:
         while tasks:
             task = tasks[0]
             try:
-                if process is None or not process.alive:
-                    process = self._zygote.fork()
-                messages, cpu_seconds = [task.message for task in tasks], self._zygote.cpu_seconds.get(task.reward)
-                verdicts = process.ask(messages, len(task.responses), self._seconds, cpu_seconds, slow)
+                if task.all_died:
+                    verdicts = self._judge_apart(task)
+                else:
+                    if process is None or not process.alive:
+                        process = self._zygote.fork()
+                    contents, cpu_seconds = [task.content for task in tasks], self._zygote.cpu_seconds.get(task.reward)
+                    verdicts = process.ask(contents, len(task.responses), self._seconds, cpu_seconds, slow)
             except StartError as error:
                 verdicts = none_judged(str(error), task.responses)
             except DiedIdleError:
@@ -184,6 +193,7 @@ class VerdictPool:
             except DiedError:
                 if not task.died:
                     task.died = True
+                    task.all_died = process is not None and process.forker_ended
                     continue
                 verdicts = none_judged("its verdict process died, twice", task.responses)
             except Exception as error:  # noqa: BLE001  a failure of ours costs one call
@@ -196,3 +206,16 @@ class VerdictPool:
         if process is not None and not process.idle:
             process.kill()  # it was given what others judge
         return process
+
+    def _judge_apart(self, task: _Task) -> list[Verdict]:
+        """A second try, after all processes had died during this call and others: one of them may have killed them.
+
+        Each is made alone, with processes of its own, so that it takes no other with it again.
+        """
+        with self._one_apart:
+            process = self._apart.fork()
+            try:
+                cpu_seconds = self._apart.cpu_seconds.get(task.reward)
+                return process.ask([task.content], len(task.responses), self._seconds, cpu_seconds, lambda: None)
+            finally:
+                process.kill()

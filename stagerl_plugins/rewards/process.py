@@ -1,39 +1,23 @@
-"""Verdict processes from outside: start them, ask them, kill them, also while they are busy in C code."""
+"""Verdict processes from outside: ask them, kill them, also while they are busy in C code."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
-import struct
-import subprocess
-import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from multiprocessing import reduction
 from multiprocessing.connection import Connection
 
 import psutil
 
-from stagerl_plugins.protocols import Spec
-from stagerl_plugins.rewards.call import describe, from_json
+from stagerl_plugins.rewards import message
+from stagerl_plugins.rewards.call import describe
 from stagerl_plugins.types import Outcome, Verdict
 
-START_SECONDS = 60.0  # processes that take longer to start are given up
-PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
 LONGEST_WAIT = 3600.0  # in one call: the operating system takes no more than 24 days
-BUFFER = 2**20  # bytes of responses on their way to a process, as far as the operating system lets us
 SLOW = 0.1  # a call that has used so much of its processor time is slow
-ATTEMPTS = 3  # to start a process
-KILLS = 20  # of processes that start: whoever kills them does not end the verdicts at once
-
-
-class StartError(Exception):
-    """No verdict process could be started."""
 
 
 class DiedIdleError(Exception):
@@ -52,14 +36,18 @@ class VerdictProcess:
         pid: Its process id, which is that of its process group too.
         cpu: Seconds of processor time that it has used up to now.
         room: Bytes that the connection holds for sure, so that to send them takes no time.
+        forker: To the process that it was forked from, which says nothing any more.
     """
 
-    def __init__(self, connection: Connection, pid: int, cpu: float, room: int) -> None:
+    def __init__(self, connection: Connection, pid: int, cpu: float, room: int, forker: Connection) -> None:
         self._connection = connection
+        self._forker = forker
         self._pid = pid
         self._cpu = cpu
         self._room = room
-        self._given: deque[int] = deque()  # sizes of the messages that it has not answered
+        self._given: deque[tuple[int, int]] = deque()  # numbers and sizes of the questions that it has not answered
+        self._asked = 0
+        self._alone = True  # nothing that an earlier response began uses its processor time
         self.alive = True
 
     @property
@@ -67,13 +55,18 @@ class VerdictProcess:
         """Whether it has answered all that it was given."""
         return not self._given
 
+    @property
+    def forker_ended(self) -> bool:
+        """Whether the process that it was forked from has ended, or does so now, and takes all others with it."""
+        return self._forker.poll(0)
+
     def ask(
-        self, messages: Sequence[bytes], count: int, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
+        self, contents: Sequence[bytes], count: int, seconds: float, cpu_seconds: float | None, slow: Callable[[], None]
     ) -> list[Verdict]:
-        """Have the responses of the first of these messages judged in one call.
+        """Have the responses of the first of these questions judged in one call.
 
         Args:
-            messages: The reward's key and the responses, pickled, for each. Those that follow the first are given to
+            contents: The reward's key and the responses, packed, for each. Those that follow the first are given to
                 the process as far as there is room, and must come first when this is called again.
             count: How many responses the first has.
             seconds: Wall time after which the process is killed and the verdicts are `not_judged`.
@@ -83,14 +76,15 @@ class VerdictProcess:
 
         Raises:
             DiedIdleError: The process was dead already; the responses can be given to another one.
-            DiedError: It died while it judged the first.
+            DiedError: It died while it judged the first; or was killed for what an earlier response may have done.
         """
         try:
-            for message in messages[len(self._given) :]:
-                if self._given and sum(self._given) + len(message) > self._room:
+            for content in contents[len(self._given) :]:
+                if self._given and sum(size for _, size in self._given) + len(content) > self._room:
                     break
-                self._connection.send_bytes(message)
-                self._given.append(len(message))
+                self._asked += 1
+                self._connection.send_bytes(message.question(self._asked, content))
+                self._given.append((self._asked, len(content)))
         except OSError as error:
             if not self._given:
                 self._close()
@@ -114,6 +108,8 @@ class VerdictProcess:
                 used = self._cpu_now() - self._cpu
                 if used >= cpu_seconds:
                     self.kill()
+                    if not self._alone:
+                        raise DiedError  # an earlier response may have left behind what used it
                     detail = f"took more than {cpu_seconds:g} s of processor time"
                     late = Verdict(Outcome.TIMED_OUT, 0.0, detail) if count == 1 else Verdict.not_judged(detail)
                     return [late] * count
@@ -126,19 +122,16 @@ class VerdictProcess:
 
     def _receive(self, count: int) -> list[Verdict]:
         try:
-            answer = json.loads(self._connection.recv_bytes())
-            self._cpu = answer["cpu"]
-            self._given.popleft()
-            if answer["last"]:
+            number, _ = self._given.popleft()
+            answer = message.answered(self._connection.recv_bytes(), number, count)
+            self._cpu, self._alone = answer.cpu, answer.alone
+            if answer.last:
                 self._close()
-            verdicts = [from_json(verdict) for verdict in answer["verdicts"]]
-            if len(verdicts) not in (1, count):
-                raise ValueError(f"{len(verdicts)} verdicts for {count} responses")
-            return verdicts if len(verdicts) == count else verdicts * count
+            return answer.verdicts
         except (EOFError, OSError):
             self._close()
             raise DiedError from None
-        except (KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             self.kill()
             return [Verdict.not_judged(f"its verdict process sent nonsense: {describe(error)}")] * count
 
@@ -152,114 +145,11 @@ class VerdictProcess:
     def kill(self) -> None:
         """Kill the process and all that it started; the one that it was forked from reaps it."""
         if self.alive:  # else another process may have its number by now
-            with suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)
+            for kill in (os.kill, os.killpg):  # it may have left its group
+                with suppress(ProcessLookupError):
+                    kill(self._pid, signal.SIGKILL)
             self._close()
 
     def _close(self) -> None:
         self.alive = False
         self._connection.close()
-
-
-class Zygote:
-    """The process that verdict processes are forked from, started when first needed and again after it died.
-
-    Args:
-        rewards: Name and options of each reward by its key.
-    """
-
-    def __init__(self, rewards: Mapping[str, Spec]) -> None:
-        self._rewards = rewards
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: Connection | None = None
-        self._closed = False
-        self._failed: tuple[float, str] | None = None
-        self.cpu_seconds: dict[str, float | None] = {}
-
-    def fork(self) -> VerdictProcess:
-        """A new verdict process, ready for work. It lives no longer than the thread that first called this.
-
-        Raises:
-            StartError: It cannot be started, or could not a short time ago.
-        """
-        with self._lock:
-            if self._failed and time.monotonic() - self._failed[0] < PAUSE_SECONDS:
-                raise StartError(self._failed[1])
-            reason: BaseException | None = None
-            failures = kills = 0
-            while failures < ATTEMPTS and kills < KILLS:
-                if self._closed:
-                    raise StartError("the judge was closed")
-                try:
-                    if self._process is None or self._process.poll() is not None:
-                        self._start()
-                    return self._fork()
-                except TimeoutError as error:
-                    reason = error
-                    break
-                except (OSError, EOFError, ValueError) as error:
-                    reason = error
-                    self._wait(0.2)  # it may be ending, or have lost only the one that it had forked
-                    was_killed = self._process is not None and self._process.poll() == -signal.SIGKILL
-                    kills += was_killed
-                    failures += not was_killed
-            self._stop()
-            assert reason is not None
-            self._failed = time.monotonic(), f"verdict processes cannot be started: {describe(reason)}"
-            raise StartError(self._failed[1]) from reason
-
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "stagerl_plugins.rewards.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # what a reward prints must not mix with a command's results
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
-            )
-        self._control = Connection(ours.detach())
-        self._control.send(self._rewards)
-        self.cpu_seconds = json.loads(_receive_within(self._control, START_SECONDS))
-
-    def _fork(self) -> VerdictProcess:
-        assert self._control is not None
-        assert self._process is not None
-        ours, theirs = socket.socketpair()
-        bound = struct.pack("ll", int(START_SECONDS), 0)  # a stopped process must not hold us for ever
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-        room = ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 4  # the kernel counts more than our bytes
-        with theirs:
-            reduction.send_handle(self._control, theirs.fileno(), self._process.pid)
-        connection = Connection(ours.detach())
-        started = json.loads(_receive_within(connection, START_SECONDS))
-        return VerdictProcess(connection, started["pid"], started["cpu"], room)
-
-    def close(self) -> None:
-        """End it and every verdict process. Called twice, in case one was being started meanwhile."""
-        self._closed = True
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()  # it kills and reaps its own, then ends
-            self._wait(5)
-            self._process.kill()
-            self._process.wait()
-
-    def _wait(self, seconds: float) -> None:
-        if self._process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(seconds)
-
-
-def _receive_within(connection: Connection, seconds: float) -> bytes:
-    if not connection.poll(seconds):
-        raise TimeoutError(f"no sign of life within {seconds:g} s")
-    try:
-        return connection.recv_bytes()
-    except EOFError:
-        raise EOFError("one ended while it started; why may stand on standard error") from None

@@ -7,10 +7,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import replace
 
 from stagerl_plugins.plugins import Registration
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.call import call, none_judged
+from stagerl_plugins.rewards.call import call, describe, none_judged
 from stagerl_plugins.rewards.groups import Ask, Groups
 from stagerl_plugins.rewards.loop import OwnLoop
 from stagerl_plugins.rewards.pool import VerdictPool
@@ -115,8 +117,12 @@ def ask_here(reward: Reward, loop: OwnLoop, seconds: float, turns: Turns | None)
     limit = None if reward.keeps_time else seconds
 
     async def ask(responses: Sequence[Response]) -> list[Verdict]:
+        try:
+            given = [_copy_of(response) for response in responses]
+        except Exception as error:  # noqa: BLE001  whatever hangs on a response
+            return none_judged(describe(error), responses)
         async with nullcontext() if turns is None else turns.one():
-            answer = asyncio.wrap_future(loop.submit(call(reward, responses)))
+            answer = asyncio.wrap_future(loop.submit(call(reward, given)))
             try:
                 # not `asyncio.wait_for`, which waits for a coroutine that ignores its cancellation
                 await asyncio.wait([answer], timeout=limit)
@@ -131,3 +137,8 @@ def ask_here(reward: Reward, loop: OwnLoop, seconds: float, turns: Turns | None)
         return none_judged("the judge was closed" if loop.closed else "cancelled itself", responses)
 
     return ask
+
+
+def _copy_of(response: Response) -> Response:
+    """The same response, for a reward to change as it likes: others judge it, and its row may be written."""
+    return replace(response, ground_truth=deepcopy(response.ground_truth), extra_info=deepcopy(response.extra_info))

@@ -19,6 +19,7 @@ from stagerl_plugins.errors import nearest
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Reward
+from stagerl_plugins.rewards.call import shown
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 stagerl_contract = 1
@@ -89,7 +90,7 @@ def verdict_of(result: Any) -> Verdict:
     score = _number(result.get("score") if mapping else result)
     if score is None:
         return Verdict.not_judged(
-            f"the reward function returned {result!r:.200}: expected a finite number, a bool, or a dict with 'score'"
+            f"the reward function returned {shown(result)}: expected a finite number, a bool, or a dict with 'score'"
         )
     numbers_in = {str(key): _number(value) for key, value in result.items()} if mapping else {}
     parts = {key: value for key, value in numbers_in.items() if key != "score" and value is not None}

@@ -8,19 +8,16 @@ no reward itself and so always answers.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import json
 import os
-import pickle
 import resource
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from multiprocessing import reduction
 from multiprocessing.connection import Connection, wait
 from typing import Any, NoReturn
@@ -29,14 +26,16 @@ import psutil
 
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.protocols import Reward
+from stagerl_plugins.rewards import message
 from stagerl_plugins.rewards.call import WorkerSetup, call, describe
+from stagerl_plugins.rewards.family import adopt_orphans, die_with_parent, end, end_orphans, lead_group
+from stagerl_plugins.rewards.tidy import Tidy
 from stagerl_plugins.types import Verdict
 
 CALLS = 5000  # after so many a process is replaced, whatever its rewards have leaked
 GROWTH_MB = 512  # it is replaced after it held so much more memory than at its start,
 MEMORY_MB = 2048  # and can never get so much more
 SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM})  # a verdict process ended; end
-_PR_SET_PDEATHSIG = 1
 
 Built = dict[str, Reward | str]  # each reward by its key, or why it could not be built
 
@@ -44,19 +43,24 @@ Built = dict[str, Reward | str]  # each reward by its key, or why it could not b
 def main(descriptor: int) -> None:
     """Fork a verdict process for each connection that comes in; end, and them all, with the process that asked.
 
-    First message in: the rewards by key, pickled. First out: for each the processor time that a call may take, as JSON.
-    Then file descriptors come in.
+    First message in: the rewards by key, and why some are not to be built, pickled. Out, as JSON: each key before it is
+    built, then for each the processor time that a call may take. Then file descriptors come in.
     """
-    _die_with_parent(signal.SIGTERM)
+    die_with_parent(signal.SIGTERM)
+    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; who closes us decides
     control = Connection(descriptor)
-    rewards = control.recv()
+    rewards, broken = control.recv()
+    us = os.getpid()
     plugins = load_plugins("skip", report=lambda line: print(line, file=sys.stderr))
-    built = build_all(rewards, plugins)
-    control.send_bytes(json.dumps({key: getattr(r, "cpu_seconds", None) for key, r in built.items()}).encode())
+    _end_copies(us)
+    built = build_all(rewards, plugins, broken, _telling(control))
+    _end_copies(us)
+    _say(control, built={key: getattr(reward, "cpu_seconds", None) for key, reward in built.items()})
     gc.freeze()  # the collector must not touch, and so copy, the pages that the processes share
 
     children: set[int] = set()
+    helpers = {child.pid for child in psutil.Process().children()}  # started by what builds the rewards
     signals = _signals_as_bytes()
     try:
         while True:
@@ -64,22 +68,23 @@ def main(descriptor: int) -> None:
                 if signal.SIGTERM in os.read(signals, 4096):
                     return
                 _reap(children)
+                end_orphans(but=children | helpers)
                 continue
             connection = Connection(reduction.recv_handle(control))
             signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             pid = os.fork()
             if pid == 0:
                 control.close()
-                _verdict_process(connection, rewards, plugins)
+                _verdict_process(connection, rewards, plugins, broken)
             children.add(pid)
-            _lead_group(pid)
+            lead_group(pid)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             connection.close()
-    except EOFError:
-        return
     finally:
+        control.close()  # first, for those that ask why their verdict process died
         for pid in children:
-            _end(pid)
+            end(pid)
+        end_orphans(but=())
 
 
 def _signals_as_bytes() -> int:
@@ -97,97 +102,118 @@ def _signals_as_bytes() -> int:
     return here
 
 
-def _lead_group(pid: int) -> None:
-    """Put a forked process into a process group of its own. Called by both sides, as either may be first."""
-    with suppress(OSError):
-        os.setpgid(pid, pid)
-
-
 def _reap(children: set[int]) -> None:
     """End what is left of the verdict processes that ended."""
-    for pid in [pid for pid in children if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)]:
-        _end(pid)
+    ended = [pid for pid in children if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)]
+    for pid in ended:
+        end(pid)
         children.discard(pid)
 
 
-def _end(pid: int) -> None:
-    """Kill a verdict process and what its rewards started; reaped last, as until then its id is that of its group."""
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+def _telling(connection: Connection) -> Callable[[str], None]:
+    """Says which reward is being built: one that ends the process can say nothing any more."""
+    return lambda key: _say(connection, building=key)
 
 
-def build_all(rewards: Mapping[str, Any], plugins: Plugins) -> Built:
-    """Build each reward; what goes wrong with one leaves the others alone."""
+def _say(connection: Connection, **said: Any) -> None:
+    connection.send_bytes(json.dumps(said).encode())
+
+
+def _end_copies(us: int) -> None:
+    """End here if this is a copy that a reward made of the process `us` by a fork."""
+    if os.getpid() != us:
+        os._exit(1)
+
+
+def build_all(
+    rewards: Mapping[str, Any], plugins: Plugins, broken: Mapping[str, str], tell: Callable[[str], None]
+) -> Built:
+    """Build each reward; what goes wrong with one leaves the others alone.
+
+    Args:
+        rewards: Name and options of each by its key.
+        plugins: Where they are found.
+        broken: Those that are not to be built, and why.
+        tell: Called with each key before it is built.
+    """
     setup = WorkerSetup(plugins)
     built: Built = {}
     for key, spec in rewards.items():
+        if key in broken:
+            built[key] = f"cannot be built: {broken[key]}"
+            continue
+        tell(key)
         try:
             built[key] = setup.build("reward", spec, f"rewards.{key}")
-        except Exception as error:  # noqa: BLE001  told with each verdict of this reward
+        except BaseException as error:  # noqa: BLE001  told with each verdict of this reward
             built[key] = f"cannot be built: {describe(error)}"
     return built
 
 
-def _verdict_process(connection: Connection, rewards: Mapping[str, Any], plugins: Plugins) -> NoReturn:
+def _verdict_process(
+    connection: Connection, rewards: Mapping[str, Any], plugins: Plugins, broken: Mapping[str, str]
+) -> NoReturn:
     """The life of a forked process; it never returns into the code that it was forked from."""
     status = 1
+    us = os.getpid()
     try:
-        _die_with_parent(signal.SIGKILL)
-        _lead_group(os.getpid())
+        die_with_parent(signal.SIGKILL)
+        adopt_orphans()
+        lead_group(us)
         os.close(signal.set_wakeup_fd(-1))  # a signal that a reward handles is not one for who forked us
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        built = build_all(rewards, plugins)
+        built = build_all(rewards, plugins, broken, _telling(connection))
+        _end_copies(us)
         _bound_memory()
-        _answer(connection, built)
+        _answer_all(connection, built, us)
         status = 0
-    except BrokenPipeError:
+    except (ConnectionError, EOFError):
         pass  # nobody waits for us any more
-    except Exception:  # noqa: BLE001
+    except BaseException:  # noqa: BLE001
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
-def _answer(connection: Connection, built: Built) -> None:
-    """Answer each message with verdicts, the processor time used so far, and whether this was the last one."""
+def _answer_all(connection: Connection, built: Built, us: int) -> None:
+    """Answer each message with verdicts, until nobody asks or this process is to be replaced."""
     peak = _peak_memory_mb()
-    connection.send_bytes(json.dumps({"pid": os.getpid(), "cpu": time.process_time()}).encode())
+    tidy = Tidy()
+    _say(connection, built={"pid": us, "cpu": time.process_time()})
     with asyncio.Runner() as runner:
         for count in range(1, CALLS + 1):
-            try:
-                message = connection.recv_bytes()
-            except EOFError:
-                return
-            verdicts = [asdict(verdict) for verdict in _verdicts(runner, built, message)]
-            last = count == CALLS or _peak_memory_mb() - peak > GROWTH_MB
-            answer = {"verdicts": verdicts, "cpu": time.process_time(), "last": last}
-            connection.send_bytes(json.dumps(answer).encode())
+            asked = connection.recv_bytes()
+            verdicts = _verdicts(runner, built, asked)
+            _end_copies(us)  # a reward has forked, and its copy came back too
+            last = count == CALLS or _peak_memory_mb() - peak > GROWTH_MB or not _restored(tidy, runner)
+            number, alone = message.number_of(asked), last or tidy.alone(runner.get_loop())
+            answer = message.answer(number, verdicts, cpu=time.process_time(), last=last, alone=alone)
+            connection.send_bytes(answer)
             if last:
                 return
 
 
-def _verdicts(runner: asyncio.Runner, built: Built, message: bytes) -> list[Verdict]:
+def _restored(tidy: Tidy, runner: asyncio.Runner) -> bool:
+    """Whether this process can go on after a call, whatever the reward did."""
+    try:
+        tidy.restore(runner.get_loop())
+    except OSError:
+        return False
+    return True
+
+
+def _verdicts(runner: asyncio.Runner, built: Built, asked: bytes) -> list[Verdict]:
     """A verdict for each response of a message, or one that is that of all."""
     try:
-        key, responses = pickle.loads(message)  # noqa: S301  from the process that started us
+        key, responses = message.unpacked(asked)
         reward = built[key]
         if isinstance(reward, str):
             return [Verdict.not_judged(reward)]
         return runner.run(call(reward, responses))
     except BaseException as error:  # noqa: BLE001  SystemExit, too, costs its verdicts and not the process
         return [Verdict.not_judged(f"raised {describe(error)}")]
-
-
-def _die_with_parent(with_signal: int) -> None:
-    """Have the kernel send us this signal when the thread that started us ends, however it ends (Linux only)."""
-    parent = os.getppid()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(with_signal))
-    if os.getppid() != parent:
-        os.kill(os.getpid(), with_signal)
 
 
 def _bound_memory() -> None:
@@ -202,4 +228,5 @@ def _peak_memory_mb() -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    with suppress(ConnectionError, EOFError):  # who asked has gone
+        main(int(sys.argv[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stagerl_plugins.errors import UserError, nearest
+from stagerl_plugins.rewards.call import printable
 from stagerl_plugins.scoring.verifiers import reward_of
 from stagerl_plugins.types import Response
 
@@ -80,6 +82,8 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any, Content]]:
         standard = path == STANDARD
         with open(sys.stdin.fileno() if standard else path, "rb", closefd=not standard) as lines:
             for number, line in enumerate(lines, 1):
+                if number == 1:
+                    line = line.removeprefix(codecs.BOM_UTF8)
                 if line.strip():
                     fields = _parsed(line)
                     yield number, fields, {} if isinstance(fields, str) else fields
@@ -90,7 +94,9 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any, Content]]:
 def _parsed(line: bytes) -> dict[str, Any] | str:
     """A line's object, or what is wrong with it."""
     try:
-        value = json.loads(line.decode().strip())
+        value = json.loads(line.decode().strip(), object_pairs_hook=_without_twins)
+    except _TwinError as error:
+        return f"has the key '{error}' twice"
     except UnicodeDecodeError:
         return "is not UTF-8 text"
     except json.JSONDecodeError as error:
@@ -100,6 +106,18 @@ def _parsed(line: bytes) -> dict[str, Any] | str:
     return value if isinstance(value, dict) else f"expected a JSON object, got {value!r:.40}"
 
 
+class _TwinError(Exception):
+    """A key that an object has twice."""
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwinError(printable(next(name for name in names if names.count(name) > 1))[:40])
+    return found
+
+
 def _parquet(path: Path) -> Iterator[tuple[int, Any, Content]]:
     import pyarrow as pa
     import pyarrow.parquet
@@ -107,7 +125,10 @@ def _parquet(path: Path) -> Iterator[tuple[int, Any, Content]]:
     number = 0
     try:
         with closing(pa.parquet.ParquetFile(path)) as file:
-            read = [name for name in READ if name in file.schema_arrow.names]
+            names = file.schema_arrow.names
+            if twins := sorted({name for name in names if names.count(name) > 1}):
+                raise UserError(f"{path}: has two columns '{twins[0]}': rename or remove one of them")
+            read = [name for name in READ if name in names]
             for batch in file.iter_batches(BATCH):
                 for index, fields in enumerate(batch.select(read).to_pylist()):
                     number += 1

@@ -53,9 +53,9 @@ class Verifiers:
 
     def _start(self, source: str) -> Judge:
         rewards = {source: self._rewards[source]}
-        check_rewards(rewards, self._plugins)
         judge = Judge(rewards, self._plugins, self._judging, self._report)
         self._judges.append(judge)
+        check_rewards(judge.isolated, self._plugins)  # all others are built: a sandbox is tried once
         return judge
 
     def __enter__(self) -> Verifiers:

@@ -17,6 +17,7 @@ from stagerl_plugins.errors import PluginError, UserError, account_of, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards.call import WorkerSetup, expected_of, from_json, printable, shown
+from stagerl_plugins.rewards.judge import takes_groups
 from stagerl_plugins.testing.contract_error import ContractError
 from stagerl_plugins.types import Ended, Limits, Response, Verdict
 
@@ -74,7 +75,7 @@ def check_reward(
     if not any(verdict.judged for verdict in together):
         why = together[-1].detail
         raise ContractError(f"{registration}: judged no response at all, not even the ground truth itself: {why}")
-    if reward.takes_group:
+    if takes_groups({registration.name: options}, plugins):
         _check_same(registration, texts, together, turned, "in one order", "in another", "a group comes in any order")
     else:
         first = [one for (one,) in alone]

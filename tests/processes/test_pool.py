@@ -181,6 +181,64 @@ def test_nothing_that_a_reward_started_outlives_its_process(plugins: Plugins, mo
     assert not _within(5, sleeping)
 
 
+@pytest.mark.parametrize("how", ["start_a_session", "start_a_daemon", "start_a_session_and_die"])
+def test_what_a_reward_starts_in_a_session_of_its_own_ends_with_its_process(
+    plugins: Plugins, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    seconds = f"{os.getpid()}888"
+    monkeypatch.setenv("SLEEP_OF_A_REWARD", seconds)
+
+    def sleeping() -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if seconds in _command(process)]
+
+    with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
+        _, process_id = ask(judge, how, "process_id")
+        end(psutil.Process(int(process_id.detail)))
+        assert not _within(5, sleeping)
+        assert ask(judge, "fine")[0].judged
+        ask(judge, how)
+    assert not _within(1, sleeping)
+
+
+@pytest.mark.parametrize("how", ["fork_and_come_back", "fork_and_raise"])
+def test_a_reward_that_forks_and_comes_back_twice_answers_once_and_for_itself_alone(plugins: Plugins, how: str) -> None:
+    forks, echo = {"misbehaving": {"how": how}}, {"misbehaving": {"how": "echo", "cpu_seconds": 60.0}}
+    with Judge({"forks": forks, "echo": echo}, plugins, Judging(processes=2, seconds=60)) as judge:
+        asked = [Response(str(n), "", "forks" if n % 6 == 0 else "echo") for n in range(180)]
+        verdicts = asyncio.run(judge.judge_all(asked))
+    assert [verdict.detail for verdict in verdicts] == ["fine" if n % 6 == 0 else str(n) for n in range(180)]
+
+
+def test_a_reward_that_forks_while_it_is_built_is_built_once(plugins: Plugins) -> None:
+    spec = {"misbehaving": {"how": "forks_when_built"}}
+    with Judge({"default": spec, "told": REWARDS["default"]}, plugins, Judging(processes=1, seconds=60)) as judge:
+        verdicts = asyncio.run(judge.judge_all([Response("process_id", "", "told")] * 20))
+    assert len({verdict.detail for verdict in verdicts if verdict.judged}) == 1
+
+
+@pytest.mark.parametrize("how", ["leaves_when_built", "exits_when_built"])
+def test_a_reward_that_ends_the_interpreter_while_it_is_built_is_named_and_leaves_the_others_alone(
+    plugins: Plugins, how: str
+) -> None:
+    rewards = {**REWARDS, "gone": {"misbehaving": {"how": how}}}
+    reports: list[str] = []
+    with Judge(rewards, plugins, Judging(processes=1, seconds=60), reports.append) as judge:
+        gone, fine = asyncio.run(judge.judge_all([Response("fine", "", source) for source in ("gone", "default")]))
+    assert fine.outcome is Outcome.CORRECT
+    assert gone.detail.startswith("reward 'misbehaving' of misbehaving-rewards 1.2: cannot be built: ")
+    assert len(reports) == 1
+
+
+@pytest.mark.parametrize("idle", ["verdict process", "forker"])
+def test_what_is_killed_while_it_waits_is_reaped_at_once(plugins: Plugins, idle: str) -> None:
+    with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
+        process = psutil.Process(int(ask(judge, "process_id")[0].detail))
+        killed = process if idle == "verdict process" else forker()
+        killed.kill()
+        assert not _within(2, lambda: [killed] if killed.is_running() else [])
+        assert ask(judge, "fine")[0].judged
+
+
 def test_a_signal_that_a_reward_takes_reaches_no_other_process(plugins: Plugins) -> None:
     with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
         (first,) = ask(judge, "process_id")
@@ -209,6 +267,16 @@ def test_the_building_of_a_reward_is_not_counted_as_a_response_s_processor_time(
     spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 0.5, "cpu_to_build": 0.8}}
     with Judge({"default": spec}, plugins, Judging(seconds=60)) as judge:
         assert ask(judge, "fine 0.7", "fine 0.7") == [Verdict(Outcome.CORRECT, 1.0, "fine")] * 2
+
+
+def test_a_response_does_not_pay_for_the_thread_that_an_earlier_one_left(plugins: Plugins) -> None:
+    rewards = {**REWARDS, "echo": {"misbehaving": {"how": "echo", "cpu_seconds": 1.0}}}
+    with Judge(rewards, plugins, Judging(processes=1, seconds=60)) as judge:
+        _, process_id = ask(judge, "leave_a_thread_that_spins", "process_id")
+        while psutil.Process(int(process_id.detail)).cpu_times().user < 2:
+            time.sleep(0.1)
+        (verdict,) = asyncio.run(judge.judge_all([Response("mine work", "", "echo")]))
+    assert (verdict.outcome, verdict.detail) == (Outcome.CORRECT, "mine")
 
 
 def test_a_failure_of_ours_while_one_is_judged_gives_nobody_another_s_verdict(
@@ -283,7 +351,7 @@ def test_processes_die_with_their_parent_however_it_ends(tmp_path: Path, end: st
         [sys.executable, str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     ) as parent:
         assert parent.stdout is not None
@@ -292,6 +360,6 @@ def test_processes_die_with_their_parent_however_it_ends(tmp_path: Path, end: st
         assert len(children) == 2
         if end == "SIGKILL":
             parent.kill()
-        parent.communicate()
+        assert "Traceback" not in parent.communicate()[1]
     _, alive = psutil.wait_procs(children, timeout=3)
     assert not [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]

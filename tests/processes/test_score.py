@@ -185,6 +185,8 @@ def test_programs_are_run(plugins: Plugins) -> None:
         row("print(3)", "no tests"),
         line(1),
     ]
-    scored = [json.loads(one) for one in score("-", "--out", "-", stdin=b"".join(rows)).stdout.splitlines()]
+    done = score("-", "--out", "-", stdin=b"".join(rows))
+    scored = [json.loads(one) for one in done.stdout.splitlines()]
     assert [one["score"] for one in scored] == [1.0, 0.5, 1.0, None, 1.0]
     assert [one["outcome"] for one in scored] == ["correct", "partial", "correct", "not_judged", "correct"]
+    assert done.stderr.count(b"sandbox 'local': tier") == 1

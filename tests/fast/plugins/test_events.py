@@ -23,7 +23,7 @@ def run_started(run):
 
 @hookimpl
 def run_ended(reason):
-    raise KeyError(reason)
+    raise SystemExit(reason)
 """
 ECONOMICAL = """
 @hookimpl
@@ -53,7 +53,7 @@ def test_an_exception_is_reported_and_reaches_no_other_plugin(site):
     assert watchers == [["test began", "test ended: done"]] * 2
     assert reports == [
         "run_started of plugin bemco failed: ValueError('no luck')",
-        "run_ended of plugin bemco failed: KeyError('done')",
+        "run_ended of plugin bemco failed: SystemExit('done')",
     ]
 
 

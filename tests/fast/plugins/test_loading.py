@@ -2,6 +2,7 @@
 
 import pytest
 
+from stagerl_plugins import hookspecs
 from stagerl_plugins.errors import PluginError, UserError
 
 SAMPLER = """
@@ -129,6 +130,8 @@ BROKEN = {
         "@hookimpl\ndef register_gates(register): register('g', Gate); raise ValueError('no luck')",
         "ValueError('no luck') (",  # and where it was raised
     ),
+    "contract of nothing": ("stagerl_contract = 0", "contract 0: it must be a number from 1 on"),
+    "contract of a truth": ("stagerl_contract = True", "contract True: it must be a number from 1 on"),
     "contract of text": ("stagerl_contract = '1'", "contract"),
     "options of another sort": ("@hookimpl\ndef register_gates(register): register('g', Gate, dict)", "pydantic"),
     "no factory": ("@hookimpl\ndef register_gates(register): register('g', 7)", "callable"),
@@ -142,6 +145,16 @@ BROKEN = {
     ),
     "an event that is awaited": ("@hookimpl\nasync def step_ended(record): pass", "step_ended must be a plain func"),
     "leaving at import": ("raise SystemExit(3)", "cannot be imported: SystemExit"),
+    "stray at import": ("raise BaseException('lost')", "cannot be imported: BaseException('lost')"),
+    "leaving in a hook": ("@hookimpl\ndef register_gates(register): exit(3)", "SystemExit(3) ("),
+    "stray in a hook": ("@hookimpl\ndef register_gates(register): raise GeneratorExit", "GeneratorExit() ("),
+    **{
+        f"the name {name}": (
+            f"@hookimpl\ndef register_gates(register): register({name!r}, Gate)",
+            f"a name must be text where it stands in YAML or in an override, got '{name}'",
+        )
+        for name in ("true", "Null", "no", "off", "nan", "1", "1e3", "1_000", "0x1F", "2024-01-31")
+    },
 }
 
 
@@ -201,6 +214,7 @@ def test_an_entry_point_may_be_an_object(site):
     assert list(site.load("acme").registrations) == [("sampler", "of_an_object")]
 
 
-def test_a_plugin_of_an_older_contract_works(site):
-    site.install("acme", "stagerl_contract = 0\n" + SAMPLER.format(name="old"))
+def test_a_plugin_of_an_older_contract_works(site, monkeypatch):
+    monkeypatch.setattr(hookspecs, "CONTRACT", 2)
+    site.install("acme", "stagerl_contract = 1\n" + SAMPLER.format(name="old"))
     assert list(site.load("acme").registrations) == [("sampler", "old")]

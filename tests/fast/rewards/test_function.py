@@ -1,7 +1,9 @@
 """A function as a reward: what it is called with, and what its results mean."""
 
 import asyncio
+import itertools
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -91,6 +93,89 @@ def test_a_number_from_0_to_1_is_the_score(number):
 class Unshowable:
     def __repr__(self):
         raise RuntimeError("no words")
+
+
+class Endless:
+    def __repr__(self):
+        return "x" * 10**6
+
+
+class Number(float):
+    def __float__(self):
+        raise RuntimeError("none of yours")
+
+
+def inside_itself():
+    endless = []
+    endless.append(endless)
+    return endless
+
+
+def nested(depth):
+    inner = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
+@pytest.mark.parametrize(
+    "result", [inside_itself(), nested(100_000), "x" * 10**7, list(range(10**6)), {1: [Endless()]}, iter(int, 1)]
+)
+def test_what_is_large_deep_or_endless_is_told_in_a_short_line(registered, result):
+    (verdict,) = judged(registered(it=reward(lambda response: result)), "it", "")
+    assert re.fullmatch(
+        r"returned [^\n]{1,200} instead of a Verdict, True or False, or a number from 0 to 1", verdict.detail
+    )
+
+
+class Liar(list):
+    def __len__(self):
+        return 1
+
+    def __iter__(self):
+        return itertools.repeat(Verdict(Outcome.CORRECT, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("returned", "why"),
+    [
+        (
+            Verdict(Outcome.CORRECT, 1.0, parts={"length": math.nan}),
+            "ValueError: a part must be finite, got nan for 'length'",
+        ),
+        (
+            Verdict(Outcome.CORRECT, 1.0, parts={"a": 1, "b": -math.inf}),
+            "ValueError: a part must be finite, got -inf for 'b'",
+        ),
+        (Verdict(Outcome.CORRECT, 1.0, parts={"a": 10**400}), "OverflowError: int too large to convert to float"),
+        (Verdict(Outcome.CORRECT, 1.0, parts={"a": Number()}), "RuntimeError: none of yours"),
+        (Verdict(Outcome.CORRECT, 1.0, parts=[1.0]), "AttributeError: 'list' object has no attribute 'items'"),
+        (Verdict(Outcome.CORRECT, 1.0, parts=dict.fromkeys(range(1001), 0)), "ValueError: it has more than 1000 parts"),
+        (Verdict(Outcome.CORRECT, 1.0, Unshowable()), "RuntimeError: no words"),
+    ],
+)
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_verdict_of_wrong_types_is_none(registered, court, returned, why, waits):
+    async def coroutine(response):
+        return returned if response.text == "it" else True
+
+    function = reward(coroutine if waits else lambda response: returned)
+    expected = f"returned a verdict of wrong types: {why}"
+    assert judged(registered(it=function), "it", "it") == [Verdict.not_judged(expected)]
+    if waits:
+        lost, fine = court("it", registered(it=function)).verdicts("it", "fine")
+        assert lost.detail == f"reward 'it' of acme-rewards 1.2: {expected}"
+        assert fine.judged
+
+
+def test_a_list_that_lies_is_counted_by_what_it_holds(registered):
+    verdicts = judged(registered(it=reward(group=True)(lambda responses: Liar())), "it", "a")
+    assert verdicts == [Verdict.not_judged("returned 0 verdicts for 1 response")]
+
+
+def test_a_number_that_is_none_costs_its_own_response_and_not_its_group(registered):
+    verdicts = judged(registered(it=reward(group=True)(lambda responses: [True, Number(), 0.5])), "it", *"abc")
+    assert [verdict.score for verdict in verdicts] == [1.0, None, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 import threading
 import time
@@ -10,6 +12,8 @@ import pytest
 
 from stagerl_plugins import Reward, Verdict, reward
 from stagerl_plugins.config import Judging
+from stagerl_plugins.errors import PluginError, UserError
+from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import Judge
 from stagerl_plugins.types import Outcome, Response
 
@@ -87,6 +91,128 @@ def test_one_that_would_end_the_interpreter_does_not(court, registered):
     assert fine.judged
 
 
+def stop_the_loop():
+    asyncio.get_running_loop().stop()
+
+
+def raise_no_exception():
+    raise Stray("on its way out")
+
+
+def raise_what_cannot_be_told():
+    raise MuteError
+
+
+class Stray(BaseException):
+    """No Exception."""
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise Stray
+
+
+def raise_one(kind):
+    def raised():
+        raise kind("gone")
+
+    return raised
+
+
+STRAYS = {
+    "stops its loop": (stop_the_loop, None),
+    "SystemExit": (sys.exit, "raised SystemExit"),
+    "KeyboardInterrupt": (raise_one(KeyboardInterrupt), "raised KeyboardInterrupt: gone"),
+    "GeneratorExit": (raise_one(GeneratorExit), "raised GeneratorExit: gone"),
+    "cancels itself": (raise_one(asyncio.CancelledError), "cancelled itself"),
+    "BaseException": (raise_no_exception, "raised Stray: on its way out"),
+    "an exception without words": (raise_what_cannot_be_told, "raised MuteError: whose text raised Stray"),
+}
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "in a task of its own"])
+@pytest.mark.parametrize(("stray", "why"), STRAYS.values(), ids=STRAYS.keys())
+def test_what_is_no_exception_costs_its_own_response_alone(court, registered, stray, why, later):
+    @reward
+    async def strays(response):
+        """Does what it must not, if it is told to; others wait meanwhile."""
+        if response.text == "stray" and later:
+            await asyncio.gather(do(stray))
+        elif response.text == "stray":
+            stray()
+        await asyncio.sleep(0.2)
+        return True
+
+    async def do(what):
+        what()
+
+    made = court("strays", registered(strays=strays), seconds=30)
+    began = time.monotonic()
+    strayed, *others = made.verdicts("stray", *["fine"] * 5)
+    after = made.verdicts("fine")
+    assert time.monotonic() - began < 20
+    assert {verdict.outcome for verdict in [*others, *after]} == {Outcome.CORRECT}
+    told = [] if why is None else [f"reward 'strays' of acme-rewards 1.2: {why}"]
+    assert ([] if strayed.judged else [strayed.detail]) == told
+    assert [line.partition(" (not_judged")[0] for line in made.reports] == told
+
+
+def test_the_time_for_a_free_thread_is_nobody_s_own(court, registered):
+    @reward
+    async def waits_in_a_thread(response):
+        """Calls what blocks, as clients of some servers do."""
+        await asyncio.to_thread(time.sleep, 0.4)
+        return True
+
+    made = court("waits_in_a_thread", registered(waits_in_a_thread=waits_in_a_thread), seconds=4, concurrency=200)
+    assert [verdict for verdict in made.verdicts(*["x"] * 200) if not verdict.judged] == []
+
+
+def test_threads_that_never_come_back_are_left_behind(court, registered, release):
+    @reward
+    async def may_block(response):
+        """Blocks a thread, if it is told to."""
+        await asyncio.to_thread(release.wait, 60 if response.text == "block" else 0)
+        return True
+
+    made = court("may_block", registered(may_block=may_block), seconds=0.5, concurrency=2)
+    assert not any(verdict.judged for verdict in made.verdicts("block", "block"))
+    assert all(verdict.judged for verdict in made.verdicts("fine", "fine", "fine"))
+
+
+def test_a_copy_that_a_reward_makes_of_this_process_ends_itself(court, registered):
+    @reward
+    async def forks(response):
+        """Forks, and comes back twice."""
+        child = os.fork()
+        return Verdict(Outcome.CORRECT, 1.0, str(child))
+
+    made = court("forks", registered(forks=forks))
+    child = int(made.verdicts("x")[0].detail)
+    deadline = time.monotonic() + 20
+    try:
+        while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert ended != (0, 0)
+    finally:
+        if ended == (0, 0):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def test_what_a_reward_does_to_a_response_reaches_nobody_else(court, registered):
+    @reward
+    async def changes(response):
+        """Takes everything out of what it is given."""
+        response.extra_info.clear()
+        response.ground_truth.clear()
+        return True
+
+    given = Response("", ["42"], extra_info={"split": "train"})
+    assert court("changes", registered(changes=changes)).verdicts(given)[0].judged
+    assert (given.ground_truth, given.extra_info) == (["42"], {"split": "train"})
+
+
 def test_closing_ends_what_waits(court, registered):
     @reward
     async def hangs(response):
@@ -107,3 +233,19 @@ def test_closing_ends_what_waits(court, registered):
     closed = Verdict.not_judged("reward 'hangs' of acme-rewards 1.2: the judge was closed")
     assert found == [closed] * 2
     assert made.verdicts("z") == [closed]
+
+
+class LeavesWhenBuilt(Leaves):
+    """Ends the interpreter while it is built."""
+
+    def __init__(self, options, setup):
+        sys.exit(3)
+
+
+def test_one_that_would_end_the_interpreter_while_it_is_built_is_one_line(court, registered):
+    plugins = registered(leaves=LeavesWhenBuilt)
+    line = r"reward 'leaves' of acme-rewards 1\.2: its factory raised SystemExit\(3\) \(.*test_loop\.py:\d+\)$"
+    with pytest.raises(PluginError, match=f"^{line}"):
+        court("leaves", plugins)
+    with pytest.raises(UserError, match=rf"^rewards\.default: {line}"):
+        check_rewards({"default": "leaves"}, plugins)

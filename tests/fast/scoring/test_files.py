@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime
 import json
 from collections.abc import Callable
@@ -118,6 +119,14 @@ def test_no_rows_make_a_file_without_rows(score: Score, kind: str) -> None:
         assert pq.read_table("out.parquet").column_names == names
     else:
         assert Path("out.jsonl").read_text() == ""
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(score: Score) -> None:
+    rows = write_lines(IN, row("a"), row("b"))
+    rows.write_bytes(codecs.BOM_UTF8 + rows.read_bytes())
+    done = score(rows, "--out", OUT)
+    assert done.exit_code == 0, done.stderr
+    assert [one["score"] for one in read_lines(OUT)] == [1.0, 0.0]
 
 
 def test_a_reward_without_a_source_is_for_all_rows(score: Score) -> None:

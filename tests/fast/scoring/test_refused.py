@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,8 @@ MALFORMED = {
     b"{": "is no JSON: Expecting property name enclosed in double quotes at column 2",
     b'"a\xff"': "is not UTF-8 text",
     b"[1]": "expected a JSON object, got [1]",
+    json.dumps(GOOD)[:-1].encode() + b', "response": "b"}': "has the key 'response' twice",
+    json.dumps({**GOOD, "x": {"a": 1, "b": 2}}).replace("b", "a").encode(): "has the key 'a' twice",
     b"null": "expected a JSON object, got None",
     b"[" * 100_000: "is no JSON that can be read: ",
     b"1" * 5000: "is no JSON that can be read: ",
@@ -63,6 +66,14 @@ def test_malformed_rows_can_be_left_out_and_are_counted(
     assert done.exit_code == 0
     assert f"2 malformed rows are left out; the first: in.jsonl, row 2: {reason}" in done.stderr
     assert [one["response"] for one in read_lines(OUT)] == ["a", "b"]
+
+
+def test_two_columns_of_one_name_are_refused(score: Score) -> None:
+    table = pa.Table.from_pylist([row("a")])
+    pq.write_table(table.append_column("response", pa.array(["b"])), "in.parquet")
+    done = score("in.parquet", "--out", "out.parquet")
+    line = "stagerl: in.parquet: has two columns 'response': rename or remove one of them\n"
+    assert (done.exit_code, done.stderr) == (2, line)
 
 
 def test_rows_of_parquet_are_counted_across_groups(score: Score) -> None:

@@ -5,9 +5,10 @@ import time
 import pytest
 from test_broken_plugins_are_found import Judges, check
 
-from stagerl_plugins.plugins import Options
+from stagerl_plugins.hookspecs import hookimpl
+from stagerl_plugins.plugins import Options, load_plugins
 from stagerl_plugins.rewards.function import reward
-from stagerl_plugins.testing import ContractError, reward_checks
+from stagerl_plugins.testing import ContractError, check_plugin, reward_checks
 from stagerl_plugins.types import Outcome, Verdict
 
 
@@ -55,6 +56,20 @@ class RanksGroups(Judges):
 )
 def test_good_ones_pass(factory, options):
     check("reward", factory, options)
+
+
+def test_one_that_asks_a_reward_of_groups_is_one_of_groups():
+    class Package:
+        stagerl_contract = 1
+
+        @hookimpl
+        def register_rewards(self, register):
+            register("shortest", shortest)
+
+    plugins = load_plugins()
+    plugins.add(Package(), "acme", "1.2")
+    rewards = {"answer": {"reward": "math"}, "length": {"reward": "shortest"}}
+    check_plugin("reward", "weighted", {"rewards": rewards}, plugins=plugins)
 
 
 @reward

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import hostile_rewards
+
 from stagerl_plugins import Options, Outcome, Reward, Verdict, hookimpl, reward
 
 stagerl_contract = 1
@@ -85,6 +87,40 @@ def start_one():
     return subprocess.Popen(["sleep", os.environ["SLEEP_OF_A_REWARD"]])
 
 
+def start_a_daemon():
+    """In a session of its own, and its parent ends at once."""
+    if (child := os.fork()) == 0:
+        os.setsid()
+        subprocess.Popen(["sleep", os.environ["SLEEP_OF_A_REWARD"]])
+        os._exit(0)
+    os.waitpid(child, 0)
+    return [FINE]
+
+
+def start_a_session():
+    subprocess.Popen(["sleep", os.environ["SLEEP_OF_A_REWARD"]], start_new_session=True)
+    return [FINE]
+
+
+def start_a_session_and_die():
+    start_a_session()
+    crash()
+
+
+def fork_and_come_back():
+    """Both processes go on, the copy a little later."""
+    if os.fork() == 0:
+        time.sleep(0.02)
+        return [Verdict(Outcome.WRONG, 0.0, "the copy's")]
+    return [FINE]
+
+
+def fork_and_raise():
+    if os.fork() == 0:
+        raise SystemExit
+    return [FINE]
+
+
 def half_a_surrogate_pair():
     return [Verdict(Outcome.CORRECT, 1.0, "found \udcff", {"\udcff": 1.0})]
 
@@ -143,13 +179,19 @@ class Misbehaving(Reward):
             pass
         if self.how == "unbuildable":
             raise RuntimeError("no licence")
+        if self.how == "leaves_when_built":
+            sys.exit(0)
+        if self.how == "exits_when_built":
+            os._exit(0)
+        if self.how == "forks_when_built":
+            os.fork()
 
     async def score(self, responses):
         if self.how == "echo":
             return echo(responses[0].text)
         how, _, seconds = (self.how if self.how != "as_told" else responses[0].text).partition(" ")
         time.sleep(float(seconds or 0))
-        return returns[how] if how in returns else globals()[how]()
+        return returns[how] if how in returns else do(how)
 
 
 class Remote(Reward):
@@ -202,7 +244,11 @@ async def group_coroutine(responses):
 
 def result_of(how):
     results = {"fine": True, "process_id": Verdict(Outcome.CORRECT, 1.0, str(os.getpid()))}
-    return results[how] if how in results else returns[how] if how in returns else globals()[how]()
+    return results[how] if how in results else returns[how] if how in returns else do(how)
+
+
+def do(how):
+    return globals()[how]() if how in globals() else getattr(hostile_rewards, how)()
 
 
 @hookimpl
