@@ -136,20 +136,22 @@ class Liar(list):
         return itertools.repeat(Verdict(Outcome.CORRECT, 1.0))
 
 
+def changed(**fields):
+    """A verdict that was changed after it was made, and checked."""
+    verdict = Verdict(Outcome.CORRECT, 1.0)
+    for name, value in fields.items():
+        object.__setattr__(verdict, name, value)
+    return verdict
+
+
 @pytest.mark.parametrize(
     ("returned", "why"),
     [
-        (
-            Verdict(Outcome.CORRECT, 1.0, parts={"length": math.nan}),
-            "ValueError: a part must be finite, got nan for 'length'",
-        ),
-        (
-            Verdict(Outcome.CORRECT, 1.0, parts={"a": 1, "b": -math.inf}),
-            "ValueError: a part must be finite, got -inf for 'b'",
-        ),
-        (Verdict(Outcome.CORRECT, 1.0, parts={"a": 10**400}), "OverflowError: int too large to convert to float"),
-        (Verdict(Outcome.CORRECT, 1.0, parts={"a": Number()}), "RuntimeError: none of yours"),
-        (Verdict(Outcome.CORRECT, 1.0, parts=[1.0]), "AttributeError: 'list' object has no attribute 'items'"),
+        (changed(parts={"length": math.nan}), "ValueError: a part must be finite, got nan for 'length'"),
+        (changed(parts={"a": 1, "b": -math.inf}), "ValueError: a part must be finite, got -inf for 'b'"),
+        (changed(parts={"a": 10**400}), "OverflowError: int too large to convert to float"),
+        (changed(parts={"a": Number()}), "RuntimeError: none of yours"),
+        (changed(parts=[1.0]), "AttributeError: 'list' object has no attribute 'items'"),
         (Verdict(Outcome.CORRECT, 1.0, parts=dict.fromkeys(range(1001), 0)), "ValueError: it has more than 1000 parts"),
         (Verdict(Outcome.CORRECT, 1.0, Unshowable()), "RuntimeError: no words"),
     ],
