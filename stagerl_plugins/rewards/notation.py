@@ -27,12 +27,6 @@ _ROW_END = re.compile(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|ex|em|mm|cm)\s*\]")
 _THIN_THOUSANDS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\\[,;:!][0-9]{3})+(?![0-9])")
 _WIDE_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?")
 _NO_WORDS = re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*\{((?:\\[{}]|[^{}\\A-Za-z])*)\}")
-_END = re.compile(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|ex|em|mm|cm)\s*\]")
-_THIN_THOUSANDS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\\[,;:!][0-9]{3})+(?![0-9])")
-_WIDE_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?")
-_NUMBERS_AS_TEXT = re.compile(
-    r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*\{((?:\\[{}]|[^{}\\A-Za-z])*[0-9](?:\\[{}]|[^{}\\A-Za-z])*)\}"
-)
 _END = re.compile(r"(?<!\\right)(?<![.\\])\.\Z|\\\\\Z")
 
 
