@@ -112,7 +112,13 @@ def _reap(children: set[int]) -> None:
 
 def _telling(connection: Connection) -> Callable[[str], None]:
     """Says which reward is being built: one that ends the process can say nothing any more."""
-    return lambda key: _say(connection, building=key)
+    us = os.getpid()
+
+    def tell(key: str) -> None:
+        _end_copies(us)  # the reward before this one has forked, and its copy came back too
+        _say(connection, building=key)
+
+    return tell
 
 
 def _say(connection: Connection, **said: Any) -> None:

@@ -212,8 +212,10 @@ def test_a_reward_that_forks_and_comes_back_twice_answers_once_and_for_itself_al
 def test_a_reward_that_forks_while_it_is_built_is_built_once(plugins: Plugins) -> None:
     spec = {"misbehaving": {"how": "forks_when_built"}}
     with Judge({"default": spec, "told": REWARDS["default"]}, plugins, Judging(processes=1, seconds=60)) as judge:
-        verdicts = asyncio.run(judge.judge_all([Response("process_id", "", "told")] * 20))
-    assert len({verdict.detail for verdict in verdicts if verdict.judged}) == 1
+        before = asyncio.run(judge.judge_all([Response("process_id", "", "told")]))
+        time.sleep(0.5)
+        after = asyncio.run(judge.judge_all([Response("process_id", "", "told")] * 20))
+    assert len({verdict.detail for verdict in before + after}) == 1
 
 
 @pytest.mark.parametrize("how", ["leaves_when_built", "exits_when_built"])

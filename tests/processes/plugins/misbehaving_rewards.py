@@ -183,8 +183,8 @@ class Misbehaving(Reward):
             sys.exit(0)
         if self.how == "exits_when_built":
             os._exit(0)
-        if self.how == "forks_when_built":
-            os.fork()
+        if self.how == "forks_when_built" and os.fork() == 0:
+            time.sleep(0.2)  # its copy goes on when all are built
 
     async def score(self, responses):
         if self.how == "echo":
