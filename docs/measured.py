@@ -119,6 +119,31 @@ def code_verdicts() -> str:
     )
 
 
+def verdict_load() -> str:
+    """What a judge did under load while its processes were killed at random, by tier of the sandbox."""
+    rows = []
+    for path in sorted((BENCHMARKS / "results").glob("verdict_load*.json")):
+        found = _results(path.stem)
+        about, outcomes, growth = found["about"], found["seen"]["outcomes"], found["growth"]
+        counts = [sum(outcomes.values()), sum(found["killed"].values()), len(found["seen"]["false"])]
+        lost = sum(count for name, count in outcomes.items() if name.endswith(" as not_judged"))
+        memory = f"{growth['own_memory']:+.1f} MiB, {growth['memory']:+.1f} MiB"
+        rest = str(len(found["left"])) if found["left"] else "0"
+        numbers = [f"{count:,}" for count in (*counts, lost)]
+        rows.append([about["tier"] or "best", f"{about['minutes']:g}", *numbers, memory, rest])
+    header = [
+        "tier",
+        "minutes",
+        "verdicts",
+        "kills",
+        "false",
+        "`not_judged`",
+        "memory: the judge's own, all",
+        "left at the end",
+    ]
+    return table(header, rows)
+
+
 def _tiers_first(name: str) -> tuple[bool, str]:
     return not name.startswith("tier"), name
 

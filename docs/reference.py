@@ -224,6 +224,7 @@ PARTS = {
     "math-equivalence": measured.math_equivalence,
     "math-verdicts": measured.math_verdicts,
     "code-verdicts": measured.code_verdicts,
+    "verdict-load": measured.verdict_load,
 }
 
 
