@@ -26,6 +26,8 @@ START_SECONDS = 60.0  # processes that take longer to start, or to build a rewar
 PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
 BUFFER = 2**20  # bytes of responses on their way to a process, as far as the operating system lets us
 ATTEMPTS = 3  # to start a process
+PATIENCE_SECONDS = 0.2  # between two tries
+END_SECONDS = 5.0  # for it to end
 KILLS = 20  # of processes that start: whoever kills them does not end the verdicts at once
 
 
@@ -86,16 +88,26 @@ class Zygote:
                     break
                 except (OSError, EOFError, ValueError, _BuildError) as error:
                     reason = error
-                    self._wait(0.2)  # it may be ending, or have lost only the one that it had forked
-                    was_killed = self._process is not None and self._process.poll() == -signal.SIGKILL
-                    kills += was_killed
-                    failures += not was_killed
-                    if isinstance(error, _BuildError) and not was_killed and self._leave_out(error):
+                    if self._was_killed(error):
+                        kills += 1
+                    elif isinstance(error, _BuildError) and self._leave_out(error):
                         failures = 0
+                    else:
+                        failures += 1
             self._stop()
             assert reason is not None
             self._failed = time.monotonic(), f"verdict processes cannot be started: {describe(reason)}"
             raise StartError(self._failed[1]) from reason
+
+    def _was_killed(self, error: Exception) -> bool:
+        """Whether somebody ended it, or one that it had just forked, rather than what is built there."""
+        if self._process is None or (isinstance(error, _BuildError) and error.hangs):
+            return False
+        if self._control is not None and not self._control.poll(0):  # it lives, and has built all that its forks build
+            self._wait(PATIENCE_SECONDS)
+            return True
+        self._wait(END_SECONDS)
+        return self._process.returncode == -signal.SIGKILL
 
     def _leave_out(self, error: _BuildError) -> bool:
         """Whether this reward is not built any more: it has ended us as often as we try, or hangs."""
@@ -108,6 +120,7 @@ class Zygote:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
+            self._process = self._control = None
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "stagerl_plugins.rewards.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
@@ -144,7 +157,7 @@ class Zygote:
     def _stop(self) -> None:
         if self._process is not None:
             self._process.terminate()  # it kills and reaps its own, then ends
-            self._wait(5)
+            self._wait(END_SECONDS)
             self._process.kill()
             self._process.wait()
 

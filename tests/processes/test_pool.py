@@ -231,6 +231,26 @@ def test_a_reward_that_ends_the_interpreter_while_it_is_built_is_named_and_leave
     assert len(reports) == 1
 
 
+def test_processes_that_are_killed_while_they_build_leave_no_reward_out(plugins: Plugins) -> None:
+    rewards = {"default": {"misbehaving": {"how": "as_told", "cpu_to_build": 0.5}}}
+    until = time.monotonic() + 5
+
+    def kill_now_and_then() -> None:
+        while time.monotonic() < until:
+            time.sleep(0.1)
+            for process in psutil.Process().children(recursive=True):
+                if process.ppid() != os.getpid():
+                    process.kill()
+
+    with Judge(rewards, plugins, Judging(processes=1, seconds=60)) as judge:
+        killer = threading.Thread(target=kill_now_and_then)
+        killer.start()
+        verdicts = ask(judge, "fine", "fine")
+        assert time.monotonic() > until
+        killer.join()
+    assert [verdict.detail for verdict in verdicts] == ["fine"] * 2
+
+
 @pytest.mark.parametrize("idle", ["verdict process", "forker"])
 def test_what_is_killed_while_it_waits_is_reaped_at_once(plugins: Plugins, idle: str) -> None:
     with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
