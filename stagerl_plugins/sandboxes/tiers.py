@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from functools import cache
 
 from stagerl_plugins.errors import UserError
@@ -17,16 +18,24 @@ _REMEDY = (
     "or take a sandbox elsewhere: e2b, sandbox_fusion"
 )
 _log = logging.getLogger(__name__)
+_one_at_a_time = threading.Lock()
 _LIMITS = Limits(seconds=5, memory_mb=256)
 
 
-@cache
 def choose_tier(wanted: str, interpreter: Interpreter) -> str:
     """The wanted tier, or with "best" the first one, that this machine offers and that withstands the attacks; logged.
+
+    Looked for once in a process.
 
     Raises:
         UserError: None does; names for each what was missing or which attack got through, and what to do.
     """
+    with _one_at_a_time:
+        return _chosen_tier(wanted, interpreter)
+
+
+@cache
+def _chosen_tier(wanted: str, interpreter: Interpreter) -> str:
     failures = {}
     for tier in TIERS if wanted == "best" else (wanted,):
         failure = failure_of(tier, interpreter)

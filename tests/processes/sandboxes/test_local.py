@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -81,9 +82,14 @@ def test_an_idle_interpreter_that_is_killed_is_soon_no_zombie(sandbox):
     assert run(sandbox, ECHO, ["2"])[0].stdout == "2\n"
 
 
-def test_its_tier_is_told_once_whoever_else_has_one(caplog):
-    for _ in range(2):
-        asyncio.run(LocalSandbox(LocalOptions(workers=1, modules=["wave"]), None).close())
+def test_its_tier_is_looked_for_and_told_once_also_by_two_at_a_time(caplog):
+    def build():
+        return LocalSandbox(LocalOptions(workers=1, modules=["wave"]), None)
+
+    with ThreadPoolExecutor(2) as threads:
+        built = [one.result() for one in [threads.submit(build), threads.submit(build)]]
+    for one in [*built, build()]:
+        asyncio.run(one.close())
     assert len([record for record in caplog.records if "sandbox 'local': tier" in record.message]) == 1
 
 
