@@ -27,6 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
+from stagerl_plugins.rewards.answers import percentage
 from stagerl_plugins.rewards.boxed import last_boxed
 from stagerl_plugins.rewards.math import MathOptions, MathReward
 from stagerl_plugins.rewards.notation import spelled
@@ -259,6 +260,9 @@ def reason(pair: Pair) -> str:
     truth, spelling = spelled(pair.truth), spelled(answer)
     if (truth, spelling) != (pair.truth, answer) and direct(Pair("", truth, rf"\boxed{{{spelling}}}")) == ours(pair):
         return NOTATION
+    number, other = percentage(pair.truth), percentage(answer)
+    if number and other and direct(Pair("", number, rf"\boxed{{{other}}}")) == ours(pair):
+        return PERCENT
     if not ours(pair):
         return TINY if tiny(pair.truth) and tiny(answer) else UNEXPLAINED
     if answer == pair.truth:

@@ -73,6 +73,16 @@ def test_the_first_pair_does_not_pay_for_the_imports() -> None:
     assert float(ran.stdout) < 0.5
 
 
+@pytest.mark.parametrize(
+    ("truth", "answer"),
+    [(r"x = 9.9\%", r"-x = 9.9\%"), (r"\left(\frac{8}{7}\right)\pi\%", r"-\left(\frac{8}{7}\right)\pi\%")],
+)
+def test_percentages_of_formulas_differ_for_a_reason(equivalence: ModuleType, truth: str, answer: str) -> None:
+    """Math-Verify takes them for their last number."""
+    pair = equivalence.Pair("", truth, rf"\boxed{{{answer}}}")
+    assert equivalence.compare(pair) == (pair, False, equivalence.PERCENT)
+
+
 def test_small_numbers_differ_for_a_reason(equivalence: ModuleType) -> None:
     pair = equivalence.Pair("", r"\frac{1}{2^{98}}", r"\boxed{\frac{1}{2^{99}}}")
     assert equivalence.compare(pair) == (pair, False, equivalence.TINY)
