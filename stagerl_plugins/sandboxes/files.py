@@ -6,13 +6,12 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 
-@dataclass(frozen=True, slots=True)
-class RunFiles:
+class RunFiles(NamedTuple):
     """Descriptors for one run.
 
     Args:
@@ -27,14 +26,10 @@ class RunFiles:
     stdout: int
     stderr: int
 
-    @property
-    def all(self) -> list[int]:
-        return [self.program, self.stdin, self.stdout, self.stderr]
-
 
 @contextmanager
 def run_files(program: str, stdin: str) -> Iterator[RunFiles]:
-    """Files for a run of this program, as long as the block lasts."""
+    """Files for a run of this program, as long as the block lasts; half surrogate pairs become question marks."""
     with ExitStack() as stack:
 
         def new() -> int:
@@ -44,7 +39,7 @@ def run_files(program: str, stdin: str) -> Iterator[RunFiles]:
 
         def holding(text: str) -> int:
             file = new()
-            data = memoryview(_bytes(text))
+            data = memoryview(text.encode("utf-8", "replace"))
             while data:
                 data = data[os.write(file, data) :]
             os.lseek(file, 0, os.SEEK_SET)
@@ -62,8 +57,3 @@ def contents(file: int, most: int) -> bytes:
         parts.append(part)
         at += len(part)
     return b"".join(parts)
-
-
-def _bytes(text: str) -> bytes:
-    """UTF-8, with a question mark for a response's half surrogate pairs."""
-    return text.encode("utf-8", "replace")

@@ -77,7 +77,7 @@ class WarmInterpreter:
             self.start()
         with run_files(program, stdin) as files:
             patience = _PATIENCE * limits.seconds + _SPARE_SECONDS
-            answer = self._ask(asdict(limits), patience, files.all)
+            answer = self._ask(asdict(limits), patience, files)
             stdout, stderr = contents(files.stdout, limits.output_bytes), contents(files.stderr, _STDERR_BYTES)
         return _execution(answer, stdout.decode(errors="surrogateescape"), stderr.decode(errors="replace"))
 
@@ -127,10 +127,10 @@ class WarmInterpreter:
     def _give_to(self, uid: int) -> None:
         """Make our folder another user's, who must be able to get there, and to the interpreter."""
         assert self._work is not None
-        if (closed := _closed_to_others(str(Path(self._work).parent))) is not None:
+        if (closed := _closed_to_others(Path(self._work).parent)) is not None:
             raise LostError(f"other users cannot enter {closed}: set TMPDIR to a folder that all can enter")
         for folder in self._interpreter.folders:
-            if (closed := _closed_to_others(folder)) is not None:
+            if (closed := _closed_to_others(Path(folder))) is not None:
                 raise LostError(f"other users cannot enter {closed}: as `python` name an interpreter that all can read")
         os.chown(self._work, uid, uid)
 
@@ -216,9 +216,9 @@ def _take_uid() -> tuple[socket.socket, int]:
     raise LostError("no user id is free")
 
 
-def _closed_to_others(folder: str) -> Path | None:
+def _closed_to_others(folder: Path) -> Path | None:
     """The first folder on the way to this one that not all users can enter."""
-    way = [Path(folder), *Path(folder).parents]
+    way = [folder, *folder.parents]
     return next((place for place in reversed(way) if not place.stat().st_mode & stat.S_IXOTH), None)
 
 
