@@ -66,7 +66,10 @@ class Verifier:
         self._ask = ask
         self._failures = failures
         self._groups = None if group_seconds is None else Groups(ask, group_seconds)
-        self._below = [str(verifier._registration) for verifier in below]
+        self._below = [str(verifier) for verifier in below]
+
+    def __str__(self) -> str:
+        return str(self._registration)
 
     async def judge(self, response: Response) -> Verdict:
         """The verdict on one response. Never raises for what a reward does."""
