@@ -18,7 +18,8 @@ _SIGNS = str.maketrans(
         "\u2208": r"\in ",
     }
     | {"\u00b0": r"^\circ ", "\u00d7": r"\times ", "\u00b7": r"\cdot ", "\u2205": r"\emptyset ", "\u00b1": r"\pm "}
-    | {"\u2044": "/", "\u2215": "/"}
+    | {"\u2044": "/", "\u2215": "/", **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", "")}
+    | dict.fromkeys("\u00a0\u2007\u2009\u202f", " ")
     | {chr(0xFEE0 + ord(sign)): sign for sign in "()[]+-=,."}  # of the width of Chinese characters
 )
 _RAISED = re.compile("[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
@@ -26,7 +27,7 @@ _PARTS = re.compile("[\u00bc-\u00be\u2150-\u215e]")  # one sign for a fraction
 _ROOT = re.compile(r"\u221a\s*(?:(?=\{)|\(([^()]*)\)|([0-9]+|[A-Za-z]))")
 _LOOKS = re.compile(
     r"\\(?:big|Big|bigg|Bigg)[lrm]?(?![A-Za-z])\s*"
-    r"|\\(?:displaystyle|textstyle|underline|bf|rm|it|large|Large|LARGE|huge|Huge)(?![A-Za-z])\s*"
+    r"|\\(?:displaystyle|textstyle|underline|bf|rm|it|tiny|small|large|Large|LARGE|huge|Huge)(?![A-Za-z])\s*"
     r"|\\(?:(?:text)?color|[hv]space\*?|[hv]?phantom)\s*\{[^{}]*\}\s*"
 )
 _NAMES = {
@@ -37,7 +38,7 @@ _NAMES = {
     r"\sfrac": r"\frac",
     r"\ast": r"\cdot",
     **dict.fromkeys([r"\boldsymbol", r"\bm", r"\mathsf", r"\mathtt"], r"\mathbf"),
-    **dict.fromkeys([r"\texttt", r"\textsf", r"\emph", r"\hbox"], r"\text"),
+    **dict.fromkeys([r"\texttt", r"\textsf", r"\emph", r"\hbox", r"\textup"], r"\text"),
 }
 _NAME = re.compile("(?:" + "|".join(map(re.escape, _NAMES)) + ")(?![A-Za-z])")
 _UNIT_VECTOR = re.compile(r"\\(?:mathbf|mathrm)\s*\{\s*([ijk])\s*\}")  # or the imaginary unit: not centimetres
