@@ -46,6 +46,21 @@ def test_what_is_given_at_once_fits_into_the_time_that_is_left(seconds, total, t
     assert batches == given
 
 
+def test_others_have_a_turn_between_two_tests():
+    """Answers may be large: the verdicts that are made beside these wait for one, and not for all."""
+
+    async def turns() -> int:
+        inputs, rules = ("1",) * 16, Rules(Limits(), 1000.0, 0.0, stop_at_failure=False)
+        judging = asyncio.ensure_future(run_tests(Takes(0.0, []), "", ProblemTests(inputs, inputs), rules))
+        number = 0
+        while not judging.done():
+            await asyncio.sleep(0)
+            number += 1
+        return number
+
+    assert asyncio.run(turns()) >= 16
+
+
 class Returns(Sandbox):
     """Tests ask for many calls at once, each of which returns much."""
 
