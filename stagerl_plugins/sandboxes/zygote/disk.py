@@ -92,3 +92,4 @@ def empty(folder: str) -> None:
                     number += 1
                 os.rename(one, target)
             os.rmdir(path)
+    os.utime(folder, (0, 0))  # which a program may have set, for the next one to read
