@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from stagerl_plugins.protocols import Sandbox
@@ -10,6 +11,7 @@ from stagerl_plugins.rewards.code.programs import asserts_program, call_program
 from stagerl_plugins.rewards.code.records import ProblemTests
 from stagerl_plugins.rewards.code.running import (
     LATE,
+    NO_ANSWER,
     CallOutcome,
     NotJudgedError,
     Result,
@@ -21,6 +23,33 @@ from stagerl_plugins.rewards.code.running import (
 from stagerl_plugins.types import Ended, Execution, Limits
 
 ROUNDS = 200  # asserts that need more results one after the other are not judged
+MOST_RESULTS = 16  # times what one run may print: all results that are sent to a program's tests
+
+
+class _Results:
+    """What became of calls, as the text that tests are sent: as values they may take twenty times its memory.
+
+    Args:
+        most: Characters to keep; a result that has no place among them is none.
+
+    Attributes:
+        known: By the call.
+        late: Whether any took too long.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self.known: dict[str, str] = {}
+        self.late = False
+
+    def has_place_for(self, execution: Execution) -> bool:
+        return len(execution.stdout) <= self._left
+
+    def add(self, call: str, outcome: CallOutcome) -> None:
+        text = dumps([call, *outcome])
+        self._left -= len(text)
+        self.known[call] = text
+        self.late = self.late or outcome is LATE
 
 
 async def run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rules: Rules) -> list[Result]:
@@ -36,40 +65,38 @@ async def run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rules
     assert tests.function is not None
     judge = asserts_program(tests.setup, tests.asserts, tests.function)
     caller = call_program(program, tests.function, changes=True)
-    known: dict[str, CallOutcome] = {}
+    results = _Results(MOST_RESULTS * rules.limits.output_bytes)
     in_calls = in_tests = 0.0
     passed: list[bool | None] = []
     for _ in range(ROUNDS):
         try:
-            passed, asked, seconds = await _judge_asserts(sandbox, judge, known, rules.limits)
+            passed, asked, seconds = await _judge_asserts(sandbox, judge, results.known, rules.limits)
         except BrokenTestsError as broken:
-            if not known:
+            if not results.known:
                 raise NotJudgedError(f"the tests cannot be run: {broken}") from broken
             return [Result.TIMED_OUT if broken.late else Result.FAILED]
         in_tests += seconds
-        fresh = [call for call in asked if call not in known]
+        fresh = [call for call in asked if call not in results.known]
         if not fresh:
             break
         if in_tests > rules.total_seconds:
             return [Result.TIMED_OUT]
-        outcomes: list[CallOutcome] = []
 
-        async def keep(execution: Execution, _: int, outcomes: list[CallOutcome] = outcomes) -> Result:
-            outcomes.append(outcome_of(execution))
+        async def keep(execution: Execution, place: int, calls: list[str] = fresh) -> Result:
+            results.add(calls[place], outcome_of(execution) if results.has_place_for(execution) else NO_ANSWER)
             return Result.PASSED
 
         every = replace(rules, total_seconds=rules.total_seconds - in_calls, stop_at_failure=False)
-        results, seconds = await run_all(sandbox, caller, fresh, every, keep)
+        ended, seconds = await run_all(sandbox, caller, fresh, every, keep)
         in_calls += seconds
-        judged = iter(outcomes)
-        for call, result in zip(fresh, results, strict=True):
-            known[call] = LATE if result is Result.TIMED_OUT else next(judged)
+        for call, result in zip(fresh, ended, strict=True):
+            if result is Result.TIMED_OUT:
+                results.add(call, LATE)
     else:
         raise NotJudgedError(f"the tests need more than {ROUNDS} results one after the other")
-    if not known:
+    if not results.known:
         raise NotJudgedError(f"the tests never call '{tests.function}'")
-    late = any(outcome is LATE for outcome in known.values())
-    failed = Result.TIMED_OUT if late else Result.FAILED
+    failed = Result.TIMED_OUT if results.late else Result.FAILED
     return [Result.PASSED if one else failed for one in passed] or [failed]
 
 
@@ -82,7 +109,7 @@ class BrokenTestsError(Exception):
 
 
 async def _judge_asserts(
-    sandbox: Sandbox, judge: str, known: dict[str, CallOutcome], limits: Limits
+    sandbox: Sandbox, judge: str, known: Mapping[str, str], limits: Limits
 ) -> tuple[list[bool | None], list[str], float]:
     """For each assert that was reached whether it held (None: not known yet), the calls that are asked for, seconds.
 
@@ -90,7 +117,7 @@ async def _judge_asserts(
         BrokenTestsError: The tests cannot be run, or raise before a call.
         NotJudgedError: The sandbox lost the run, or the tests call the function with what cannot be sent to it.
     """
-    told = dumps([[call, *outcome] for call, outcome in known.items()], around=1)
+    told = f"[{','.join(known.values())}]"
     (execution,) = await executions(sandbox, judge, [told], limits)
     try:
         passed, asked, error, unsent = loads(execution.stdout)

@@ -9,8 +9,10 @@ from pathlib import Path
 _INSIDE = Path(__file__).parent / "inside"
 _OUR_IMPORTS = re.compile(r"^from stagerl_plugins\..*$", re.MULTILINE)
 
-# what programs for such problems are written for: they name List and deque without importing them
+# what programs for such problems are written for: they name List and deque without importing them; `typing` comes
+# first, as it has a Counter and an OrderedDict of its own, which are no classes
 PRELUDE = """\
+from typing import *
 import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
 from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -18,7 +20,6 @@ from functools import cache, cmp_to_key, lru_cache, reduce
 from heapq import heapify, heappop, heappush
 from itertools import accumulate, combinations, permutations, product
 from math import ceil, comb, floor, gcd, inf, sqrt
-from typing import *
 """
 
 

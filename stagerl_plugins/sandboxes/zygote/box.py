@@ -102,9 +102,9 @@ class Box:
         if not self.is_a:
             disk.empty(self.work)
 
-    def used_mb(self) -> float:
-        """Megabytes of files that a program has made; 0 in tier A, where they have their own bound."""
-        return 0.0 if self.is_a else disk.used(self.work) / 2**20
+    def has_more_files(self, most_mb: int) -> bool:
+        """Whether a program has made more megabytes of files; never in tier A, where they have their own bound."""
+        return not self.is_a and disk.used(self.work, most_mb << 20) > most_mb << 20
 
     def leave(self) -> None:
         """Leave nothing behind: no process, no folder. In tier A all ends with us."""

@@ -14,25 +14,31 @@ _LONGEST_PATH = 1024
 _PAGE = 4096
 
 
-def used(folder: str) -> float:
+def used(folder: str, most: float) -> float:
     """Bytes on the disk of all below a folder, each file counted with a page at least, and of files without a name.
 
-    Infinite where folders are nested deeper than anything needs, or one cannot be looked into.
+    Infinite where folders are nested deeper than anything needs, or one cannot be looked into. What is more than `most`
+    is not counted to its end, as a program may make folders faster than they are looked into.
     """
-    return _named(folder) + _nameless(folder, children_of(os.getpid()))
+    named = _named(folder, most)
+    return named if named > most else named + _nameless(folder, children_of(os.getpid()))
 
 
-def _named(folder: str) -> float:
+def _named(folder: str, most: float) -> float:
     total, waiting = 0.0, [folder]
     while waiting:
         try:
-            entries = list(os.scandir(waiting.pop()))
-            total += sum(max(_PAGE, entry.stat(follow_symlinks=False).st_blocks * 512) for entry in entries)
+            for entry in os.scandir(waiting.pop()):
+                with suppress(FileNotFoundError):  # the program is at work there: the others count
+                    total += max(_PAGE, entry.stat(follow_symlinks=False).st_blocks * 512)
+                if total > most:
+                    return total
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
         except PermissionError:
             return math.inf
-        except OSError:  # the program is at work there
+        except OSError:
             continue
-        waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
         if waiting and len(waiting[-1]) > _LONGEST_PATH:
             return math.inf
     return total
@@ -92,3 +98,4 @@ def empty(folder: str) -> None:
                     number += 1
                 os.rename(one, target)
             os.rmdir(path)
+    os.utime(folder, (0, 0))  # which a program may have set, for the next one to read

@@ -159,7 +159,7 @@ class _Watch:
         now = time.monotonic()
         if now >= self._disk_due:
             self._disk_due = now + _LOOK_AT_DISK
-            if self._box.used_mb() > self._bounds.disk_mb:
+            if self._box.has_more_files(self._bounds.disk_mb):
                 self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.disk_mb} MB of files"
         if now >= self._clock_due and self.how == EXITED:
             self._check_clock(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import gc
 import os
 import random
@@ -40,7 +41,10 @@ def run(text: str, folder: str) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     main = ModuleType("__main__")
     main.__file__ = sys.argv[0]
+    main.__dict__["__builtins__"] = builtins  # where `exec` would put a dictionary
     sys.modules["__main__"] = main
+    ours = 2 + sum(1 for _ in traceback.walk_stack(sys._getframe()))  # calls around the program's first one
+    sys.setrecursionlimit(sys.getrecursionlimit() + ours)
     gc.enable()
     os._exit(_end(_exit_status(text, main), main))
 
@@ -97,7 +101,8 @@ def _end(status: int, main: ModuleType) -> int:
         main.__dict__.clear()  # files that it left open are closed
     except BaseException:  # noqa: BLE001
         status = status or 1
-    return _flush(status, "__stdout__", "__stderr__")
+    _flush(0, "__stdout__", "__stderr__")  # which it may have detached: only what replaced them counts
+    return status
 
 
 def _flush(status: int, *names: str) -> int:

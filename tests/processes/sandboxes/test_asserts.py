@@ -63,6 +63,7 @@ def f(x):
         (check(TEXT), ROOT, 1.0),
         (check(TEXT), ROOT.replace("below", "under"), 0.0),
         (check(TEXT), ROOT.replace("raise ValueError(f", "raise UnicodeDecodeError('a', b'', 0, 0, f"), 0.0),
+        (check("assert all(map(lambda n: f(n) == n, [1, 2]))"), "def f(n): raise StopIteration", 0.0),
         (check(IN_PLACE), CHANGES, 1.0),
         (check(IN_PLACE), "def f(x): pass", 1 / 3),
         (check(IN_PLACE), "def f(x): x.clear()", 1 / 3),

@@ -254,6 +254,11 @@ def test_one_program_leaves_nothing_for_the_next(warm):
     assert warm.run(look, "", LIMITS).stdout.startswith("False <function")
 
 
+def test_nor_a_number_as_its_folder_s_time(warm):
+    assert warm.run("import os; os.utime('.', (54321, 54321))", "", LIMITS).exit_code == 0
+    assert "54321" not in warm.run("import os; print(os.stat('.'))", "", LIMITS).stdout
+
+
 def test_it_knows_nothing_of_who_started_it(warm, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "the secret")
     warm.close()  # started again, with the key in our environment

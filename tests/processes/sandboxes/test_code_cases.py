@@ -111,6 +111,7 @@ CALLED = [
     (called([2], 3), "n = [0]\ndef f(x):\n    n[0] += 1\n    return x + n[0]", 1.0),
     (called([2], 2), "def f(*a, **k): return a[0]", 1.0),
     (called([2], 2), "f = lambda x: x", 1.0),
+    (called(["ab"], True), "def f(x): return type(Counter(x)) is Counter and issubclass(OrderedDict, dict)", 1.0),
     (called([2], 2), "class Solution:\n    def f(self, x): return self.g(x)\n    def g(self, x): return x", 1.0),
     (called([2], 2), "class Solution:\n    @staticmethod\n    def f(x): return x", 1.0),
     (called([2], 2), "class Solution:\n    def __init__(self, n): pass\n    def f(self, x): return x", 0.0),

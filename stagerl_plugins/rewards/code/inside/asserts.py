@@ -127,6 +127,8 @@ def _exception(names: Any, arguments: Any) -> Exception:
     """What a call raised: the first of its classes that Python has, with its arguments if they can be had."""
     kinds = [getattr(builtins, str(name), None) for name in names]
     kind = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)), Exception)
+    if kind in (StopIteration, StopAsyncIteration):  # would end a test's `map` as if all were done
+        kind = RuntimeError
     for given in (arguments, [str(arguments)]):
         try:
             return kind(*given)
