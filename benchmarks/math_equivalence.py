@@ -27,7 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from stagerl_plugins.rewards.math.answers import percentage
+from stagerl_plugins.rewards.math.answers import percentage, repeats
 from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.rewards.math.notation import spelled
 from stagerl_plugins.rewards.math.reward import MathOptions, MathReward
@@ -201,7 +201,10 @@ NO_BOX = "no whole box: bad_format, where Math-Verify takes any number or formul
 BOXES = "several boxes: the last one alone, where Math-Verify takes neighbours together"
 AROUND = "the formula around the box: Math-Verify reads it with the box"
 NOTATION = "a spelling of LaTeX that Math-Verify does not read, or takes for something else"
-TINY = "exact numbers below 1e-15: compared, where Math-Verify takes them all for zero"
+TINY = "exact numbers below 1e-15, rounded ones below 5e-7: compared, where Math-Verify takes them all for zero"
+IMAGINARY = (
+    "the letter i: the imaginary unit, where Math-Verify takes it for one variable after a digit, another elsewhere"
+)
 LATE_SECONDS = 5  # those of Math-Verify's own time limits
 LATE = (
     f"more than {LATE_SECONDS} s of processor time: timed_out, where Math-Verify goes on without its time limits, or "
@@ -265,19 +268,22 @@ def reason(pair: Pair) -> str:
         return PERCENT
     if not ours(pair):
         return TINY if tiny(pair.truth) and tiny(answer) else UNEXPLAINED
-    if answer == pair.truth:
+    if answer == pair.truth or repeats(answer, pair.truth):
         return REPEATED
+    if any(re.search(r"(?<![A-Za-z])i(?![A-Za-z])", spelling) for spelling in (truth, spelling)):
+        return IMAGINARY
     return PERCENT if re.search(r"%|percent", answer + pair.truth) else UNEXPLAINED
 
 
 def tiny(answer: str) -> bool:
-    """Whether an answer is an exact number that Math-Verify, which looks at 15 decimals, takes for zero."""
+    """Whether an answer is a number that Math-Verify, which looks at 15 decimals or 6 rounded ones, takes for zero."""
     from math_verify import parse
     from sympy import Expr, Float
 
     number = next(iter(parse(rf"\boxed{{{answer}}}", parsing_timeout=None)), None)
-    exact = isinstance(number, Expr) and number.is_number and not number.has(Float)
-    return exact and bool(abs(number.evalf(15)) < 1e-15)
+    if not isinstance(number, Expr) or not number.is_number:
+        return False
+    return bool(abs(number.evalf(15)) < (5e-7 if number.has(Float) else 1e-15))
 
 
 def compare(pair: Pair) -> tuple[Pair, bool, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from stagerl_plugins.command_parts import FiniteRange, print_results
-from stagerl_plugins.errors import PluginError, UserError
+from stagerl_plugins.errors import PluginError, UserError, plain
 from stagerl_plugins.scoring.command import score
 
 
@@ -19,7 +19,7 @@ class OneLine(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"stagerl: {' '.join(self.message.split())}", err=True)
+        click.echo(f"stagerl: {plain(self.message)}", err=True)
 
 
 class Commands(click.Group):

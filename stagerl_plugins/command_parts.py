@@ -22,7 +22,7 @@ def print_results(*results: Any, err: bool = False) -> None:
     """Print for people on standard output, or standard error, with a blank line between."""
     from rich.console import Console
 
-    console = Console(soft_wrap=True, stderr=err)
+    console = Console(soft_wrap=True, stderr=err, markup=False, emoji=False)  # names of data may look like either
     if not console.is_terminal:
         console.width = 1000  # a file has room for a table's long names
     for place, result in enumerate(results):

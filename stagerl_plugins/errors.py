@@ -27,6 +27,11 @@ def one_line(message: str) -> str:
     return re.sub(r"\s*\n\s*", " ", message)
 
 
+def plain(text: str) -> str:
+    """The same in one line and without control characters: those that a model wrote would change the terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
+
 def at(where: str, error: UserError) -> UserError:
     """The same mistake with the key that it belongs to, unless it names that already."""
     return error if str(error).startswith(where) else UserError(f"{where}: {error}")

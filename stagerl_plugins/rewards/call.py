@@ -49,6 +49,7 @@ class WorkerSetup:
         path = f"{self._path}.{name}" if self._path else name
         plugin, options = parse_options(self._plugins, kind, spec, path)
         registration = self._plugins.find(kind, plugin)
+        us = os.getpid()
         try:
             built = registration.make(options, self._below(f"{path}.{plugin}"))
         except UserError as error:
@@ -59,6 +60,9 @@ class WorkerSetup:
             if not self._path:
                 raise
             raise PluginError(f"{path}: {registration} cannot be built: {describe(error)}{place_of(error)}") from error
+        finally:
+            if os.getpid() != us:  # it has forked, and its copy came back too
+                os._exit(1)
         if not isinstance(built, BASES.get(kind, object)):
             base = BASES[kind].__name__
             said = f"its factory must return a {base}, got {shown(built)}{registration.unmarked}"
@@ -95,14 +99,19 @@ def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
         setup = WorkerSetup(plugins)
         try:
             setup.build("reward", spec, f"rewards.{source}")
-        except UserError:
-            raise
-        except PluginError as error:
-            raise at(f"rewards.{source}", UserError(str(error))) from error
         except Exception as error:
-            raise UserError(f"rewards.{source}: cannot be built: {describe(error)}{place_of(error)}") from error
+            raise UserError(why_unbuilt(source, error)) from error
         finally:
             OwnLoop("checked", [sandbox.close for sandbox in setup.sandboxes]).close()
+
+
+def why_unbuilt(key: str, error: BaseException) -> str:
+    """Why a reward cannot be built, in one line that names its key."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, PluginError):
+        return str(at(f"rewards.{key}", UserError(str(error))))
+    return f"rewards.{key}: cannot be built: {describe(error)}{place_of(error)}"
 
 
 async def call(reward: Reward, responses: Sequence[Response]) -> list[Verdict]:

@@ -103,7 +103,8 @@ class Judge:
         except BaseException:  # what was built before it has an end, too
             _close(bench.pool, bench.loops)
             raise
-        self._all = list(bench.verifiers.values())
+        self._by_key = bench.verifiers
+        self._pool = bench.pool
         self._built = bench.built
         self.isolated: Mapping[str, Any] = bench.isolated
         bench.complete = True
@@ -111,6 +112,20 @@ class Judge:
             bench.pool.start()
         # also when its owner forgets it, and when the interpreter ends
         self._close = weakref.finalize(self, _close, bench.pool, bench.loops)
+
+    async def check(self) -> None:
+        """Make sure that the rewards that run in verdict processes can be built there. All others are built already.
+
+        Raises:
+            UserError: One cannot be built; names its key.
+        """
+        if not self.isolated:
+            return
+        await asyncio.shield(asyncio.wrap_future(self._pool.started))
+        for key, why in self._pool.broken.items():
+            raise UserError(f"rewards.{key}: {self._by_key[key]} cannot be built: {why}")
+        for why in self._pool.unbuilt.values():
+            raise UserError(why)
 
     async def judge(self, response: Response) -> Verdict:
         """The verdict on one response. Never raises for what a reward does."""
@@ -125,7 +140,7 @@ class Judge:
 
     def abandon(self, group: str) -> None:
         """Tell that a rollout of this group will never come: nobody waits for it, now or later."""
-        for verifier in self._all:
+        for verifier in self._by_key.values():
             verifier.abandon(group)
 
     def close(self) -> None:

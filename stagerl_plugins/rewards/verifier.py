@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 
+from stagerl_plugins.errors import plain
 from stagerl_plugins.plugins import Registration
 from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards.call import call, describe, none_judged
@@ -39,7 +40,7 @@ class Failures:
             self.counts[registration.name] += 1
             first = self.counts[registration.name] == 1
         if first:
-            self._report(f"{detail} (not_judged; told once, counted from here on)")
+            self._report(f"{plain(detail)} (not_judged; told once, counted from here on)")
         return Verdict.not_judged(detail)
 
 
@@ -66,7 +67,10 @@ class Verifier:
         self._ask = ask
         self._failures = failures
         self._groups = None if group_seconds is None else Groups(ask, group_seconds)
-        self._below = [str(verifier._registration) for verifier in below]
+        self._below = [str(verifier) for verifier in below]
+
+    def __str__(self) -> str:
+        return str(self._registration)
 
     async def judge(self, response: Response) -> Verdict:
         """The verdict on one response. Never raises for what a reward does."""

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from enum import StrEnum
 
-from rich.markup import escape
 from rich.table import Table
 
+from stagerl_plugins.errors import plain
 from stagerl_plugins.scoring.journal import Verdicts
 from stagerl_plugins.scoring.rows import Row
 from stagerl_plugins.scoring.tally import plain_table
@@ -58,7 +58,7 @@ class Comparison:
         if len(lines) != 1:
             lines.append(("all", sum(self._counts.values(), Counter())))
         for source, counts in lines:
-            table.add_row(source, str(counts.total()), *(str(counts[agreement]) for agreement in Agreement))
+            table.add_row(plain(source), str(counts.total()), *(str(counts[agreement]) for agreement in Agreement))
         yield table
         for agreement, examples in self._examples.items():
             yield from (f"{agreement}: {example}" for example in examples)
@@ -80,18 +80,14 @@ def _example(row: Row, first: Verdict, second: Verdict) -> str:
     truth = row.response.ground_truth
     shown = truth if isinstance(truth, str) else json.dumps(truth, ensure_ascii=False, default=str)
     lines = {
-        "ground truth": _one_line(shown[:LONGEST]),
-        "response ends": _one_line(row.response.text[-LONGEST:]),
+        "ground truth": plain(shown[:LONGEST]),
+        "response ends": plain(row.response.text[-LONGEST:]),
         "first": _told(first),
         "second": _told(second),
     }
     below = "".join(f"\n  {name:<14} {text}" for name, text in lines.items())
-    return escape(f"row {row.number} ({row.response.data_source}){below}")
+    return f"row {row.number} ({plain(row.response.data_source)}){below}"
 
 
 def _told(verdict: Verdict) -> str:
-    return ": ".join(filter(None, (verdict.outcome, _one_line(verdict.detail[:LONGEST]))))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.encode("utf-8", "replace").decode().split())
+    return ": ".join(filter(None, (verdict.outcome, plain(verdict.detail[:LONGEST]))))

@@ -77,9 +77,11 @@ def read_rows(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Any, Content]]:
     """Number, fields or what is wrong, and content of each line that is not blank."""
+    standard = path == STANDARD
+    if standard and sys.stdin is None:
+        raise UserError("standard input is closed")
     try:
         # not sys.stdin: a thread that waits in it holds its lock when the interpreter ends
-        standard = path == STANDARD
         with open(sys.stdin.fileno() if standard else path, "rb", closefd=not standard) as lines:
             for number, line in enumerate(lines, 1):
                 if number == 1:
@@ -144,10 +146,11 @@ def _fault_in(fields: Mapping[str, Any], rewards: Mapping[str, Any]) -> str | No
             return f"has no {name}"
         if not isinstance(fields[name], str):
             return f"{name}: expected text, got {fields[name]!r:.40}"
-    if not isinstance(fields.get("reward_model"), dict) or fields["reward_model"].get("ground_truth") is None:
+    for name in ("reward_model", "extra_info"):
+        if not isinstance(fields.get(name), dict | None):
+            return f"{name}: expected keys and values, got {fields[name]!r:.40}"
+    if (fields.get("reward_model") or {}).get("ground_truth") is None:
         return "has no reward_model.ground_truth"
-    if not isinstance(fields.get("extra_info"), dict | None):
-        return f"extra_info: expected keys and values, got {fields['extra_info']!r:.40}"
     source = fields["data_source"]
     if reward_of(source, rewards) is None:
         return f"no reward for data source '{source}': {nearest(source, rewards)}"

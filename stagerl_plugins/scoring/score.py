@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, aclosing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
@@ -63,9 +63,9 @@ class ScoreOptions:
             UserError: Files that do not go together, unknown rewards, or wrong options of theirs.
         """
         is_parquet(self.source)
-        for rewards in (self.given, self.compared or {}):
-            for source, spec in rewards.items():
-                parse_options(plugins, "reward", spec, f"rewards.{source}")
+        _check_options(plugins, self.given)
+        with _of_compare():
+            _check_options(plugins, self.compared or {})
         if self.out is None or self.out == STANDARD:
             return
         try:
@@ -78,6 +78,20 @@ class ScoreOptions:
             raise UserError(f"--out {self.out}: is a folder")
         if self.out.exists() and self.source.exists() and self.out.samefile(self.source):
             raise UserError(f"--out {self.out}: is the input: choose another name")
+
+
+def _check_options(plugins: Plugins, rewards: Mapping[str, Any]) -> None:
+    for source, spec in rewards.items():
+        parse_options(plugins, "reward", spec, f"rewards.{source}")
+
+
+@contextmanager
+def _of_compare() -> Iterator[None]:
+    """A mistake in the other verifier's rewards says so: their keys are those of the first one's."""
+    try:
+        yield
+    except UserError as error:
+        raise at("--compare", error) from None
 
 
 class BadRows:
@@ -208,8 +222,9 @@ def _look_through(options: ScoreOptions, bad: BadRows) -> Survey:
     with_schema = options.out is not None and is_parquet(options.out)
     seen = survey(options.source, options.rewards, bad, with_schema)
     if seen.sources:
-        for rewards in (options.given, options.compared or {}):
-            check_data_sources({DEFAULT: {}, **rewards}, seen.sources)
+        check_data_sources({DEFAULT: {}, **options.given}, seen.sources)
+        with _of_compare():
+            check_data_sources({DEFAULT: {}, **(options.compared or {})}, seen.sources)
     return seen
 
 

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 
 from rich.table import Table
 
+from stagerl_plugins.errors import plain
 from stagerl_plugins.scoring.journal import Verdicts
 from stagerl_plugins.scoring.rows import Row
 from stagerl_plugins.types import Outcome
@@ -37,7 +38,7 @@ class Tally:
         for source, outcomes, total in lines:
             judged = outcomes.total() - outcomes[Outcome.NOT_JUDGED]
             mean = f"{total / judged:.3f}" if judged else "-"
-            table.add_row(source, str(outcomes.total()), mean, *(str(outcomes[outcome]) for outcome in shown))
+            table.add_row(plain(source), str(outcomes.total()), mean, *(str(outcomes[outcome]) for outcome in shown))
         return table
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from stagerl_plugins.config import Judging
 from stagerl_plugins.plugins import Plugins
-from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.judge import DEFAULT, Judge
 from stagerl_plugins.types import Response, Verdict
 
@@ -48,14 +47,18 @@ class Verifiers:
         source = reward_of(response.data_source, self._rewards)
         assert source is not None
         if source not in self._starting:
-            self._starting[source] = asyncio.ensure_future(asyncio.to_thread(self._start, source))
+            self._starting[source] = asyncio.ensure_future(self._start(source))
         return await (await asyncio.shield(self._starting[source])).judge(response)
 
-    def _start(self, source: str) -> Judge:
+    async def _start(self, source: str) -> Judge:
+        judge = await asyncio.to_thread(self._build, source)
+        await judge.check()
+        return judge
+
+    def _build(self, source: str) -> Judge:
         rewards = {source: self._rewards[source]}
         judge = Judge(rewards, self._plugins, self._judging, self._report)
         self._judges.append(judge)
-        check_rewards(judge.isolated, self._plugins)  # all others are built: a sandbox is tried once
         return judge
 
     def __enter__(self) -> Verifiers:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -37,7 +38,8 @@ def writing(out: Path, columns: Sequence[str], schema: pa.Schema | None) -> Iter
         UserError: The file cannot be written, or a row does not fit into its columns.
     """
     if out == STANDARD:
-        yield _JsonLines(sys.stdout.buffer)
+        with _to_standard_output() as lines:
+            yield lines
         return
     import pyarrow as pa
 
@@ -54,14 +56,39 @@ def writing(out: Path, columns: Sequence[str], schema: pa.Schema | None) -> Iter
         raise UserError(f"--out {out}: cannot be written: {reason}") from error
 
 
+@contextmanager
+def _to_standard_output() -> Iterator[Writer]:
+    """Rows alone: what a reward prints meanwhile goes to standard error."""
+    if sys.stdout is None:
+        raise UserError("standard output is closed")
+    try:
+        lines = _JsonLines(sys.stdout.buffer, at_once=True)
+        with redirect_stdout(sys.stderr):
+            yield lines
+    except BrokenPipeError:
+        raise  # who reads it has enough
+    except OSError as error:
+        # what it has not taken is tried once more when the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise UserError(f"standard output: cannot be written: {error.strerror or error}") from error
+
+
 class _JsonLines:
-    def __init__(self, file: BinaryIO) -> None:
+    """Writes rows as JSON lines.
+
+    Args:
+        file: Where to.
+        at_once: Whoever reads a pipe may wait for a row.
+    """
+
+    def __init__(self, file: BinaryIO, at_once: bool = False) -> None:
         self._file = file
+        self._at_once = at_once
 
     def write(self, content: Content, columns: Mapping[str, Any]) -> None:
         fields = content if isinstance(content, dict) else content.to_pylist()[0]
         self._file.write(_line({**fields, **columns}))
-        if self._file is sys.stdout.buffer:  # whoever reads a pipe may wait for this row
+        if self._at_once:
             self._file.flush()
 
 

@@ -36,6 +36,8 @@ HOW = {
     "fork_and_spin": FINE,
     "fork_twice_and_come_back": FINE,
     "eat_memory_bit_by_bit": "raised MemoryError",
+    "reserve_memory": FINE,
+    "lower_the_bound_on_memory": FINE,
     "return_too_much": "returned a verdict of wrong types: ValueError: it has more than 1000 parts",
     "cannot_be_told": "raised Silent: whose text raised Silent",
     "class_of_its_own": FINE,

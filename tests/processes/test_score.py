@@ -152,10 +152,63 @@ def test_a_reader_that_has_enough_ends_it_without_a_traceback() -> None:
     assert b"Traceback" not in said
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
-def test_memory_does_not_grow_with_the_file(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _misbehaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package of that name is installed."""
     folders = [str(Path(__file__).parent / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(folders))
+
+
+@pytest.mark.usefixtures("_misbehaving")
+@pytest.mark.parametrize("how", ["exits_when_built", "leaves_when_built", "unbuildable"])
+def test_a_reward_that_cannot_be_built_is_one_line_also_where_it_ends_its_process(how: str) -> None:
+    rows = write("in.jsonl", iter([line(1)]))
+    spec = f"{{misbehaving: {{how: {how}}}}}"
+    done = subprocess.run(command(rows, "--out", "-", "--reward", spec), capture_output=True, timeout=300)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"stagerl: rewards.default: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.usefixtures("_misbehaving")
+def test_what_a_reward_does_to_the_process_in_which_it_is_built_does_not_reach_the_command() -> None:
+    rows = write("in.jsonl", iter([line(1)]))
+    done = score(rows, "--out", "-", "--reward", "{misbehaving: {how: harms_when_built}}")
+    (scored,) = done.stdout.splitlines()
+    assert json.loads(scored)["detail"] == "fine"
+
+
+@pytest.mark.usefixtures("_misbehaving")
+def test_what_a_coroutine_prints_does_not_come_between_the_rows() -> None:
+    rows = write("in.jsonl", iter([line("fine")]))
+    done = score(rows, "--out", "-", "--reward", "{remote: {how: print}}")
+    assert len(done.stdout.splitlines()) == 1
+    assert b"a reward that prints" in done.stderr
+
+
+def test_a_standard_output_that_takes_nothing_is_one_line() -> None:
+    rows = write("in.jsonl", iter([line(1)]))
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command(rows, "--out", "-"), stdout=full, stderr=subprocess.PIPE, timeout=300)
+    assert done.returncode == 2
+    assert done.stderr.endswith(b"stagerl: standard output: cannot be written: No space left on device\n")
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("closed", "name"), [("<&-", "input"), (">&-", "output")])
+def test_a_closed_standard_stream_is_one_line(closed: str, name: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *command("-", "--out", "-")],
+        input=line(1),
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (2, f"stagerl: standard {name} is closed\n".encode())
+
+
+@pytest.mark.usefixtures("_misbehaving")
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_memory_does_not_grow_with_the_file(kind: str) -> None:
     remote = ("--reward", "math=remote")  # takes no time
 
     def peak(count: int) -> int:

@@ -8,8 +8,11 @@ from typing import Literal
 
 Take = Literal["last_block", "first_block", "all_blocks", "whole"]
 
-_PYTHON = frozenset({"python", "python3", "py"})
-_FENCE = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})(.*)")
+_PYTHON = re.compile(r"\s*\{?\s*\.?(?:python|py)[0-9.]*(?![\w+#-])", re.IGNORECASE)
+_AROUND = r"(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+|<[\w|/]+>[ \t]*)"  # an item of a list, a tag
+_FENCE = re.compile(rf"([ \t]*{_AROUND}*)(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
+_END = re.compile(r"([`~]+)\s*(?:<[\w|/]+>\s*)*")
+_THOUGHT = "</think>"  # ends a block that was left open before it
 _CODE = re.compile(r"""#.*|\"\"\"|'''|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?""")
 _STRING = {quote: re.compile(rf"\\.|{quote}") for quote in ('"""', "'''")}
 
@@ -44,13 +47,21 @@ def _fenced_blocks(text: str, unclosed: bool) -> Iterator[tuple[bool, str]]:
         if not opens:
             continue
         indent, fence, about = opens.groups()
-        language = (about.split() or [""])[0].lower()
-        python = language in {"", *_PYTHON}
+        marked = _PYTHON.match(about) is not None
+        python = marked or not about.strip()
         end, ended = _end_of_block(lines, begin, fence, strings and python)
         strings = strings and ended  # after a string without end in a program it is not looked for again
-        if python and (end < len(lines) or unclosed):
-            yield language in _PYTHON, "\n".join(line.removeprefix(indent) for line in lines[begin:end]) + "\n"
+        closed = end < len(lines) and lines[end].strip() != _THOUGHT
+        if python and (closed or unclosed):
+            yield marked, _without_indent(lines[begin:end], re.sub(r"[^ \t]", " ", indent))
         begin = end + 1
+
+
+def _without_indent(lines: list[str], indent: str) -> str:
+    """A block without its fence's indent, if it has it from its first line on."""
+    if not next(filter(str.strip, lines), "").startswith(indent):
+        indent = ""
+    return "\n".join(line.removeprefix(indent) for line in lines) + "\n"
 
 
 def _end_of_block(lines: list[str], begin: int, fence: str, strings: bool) -> tuple[int, bool]:
@@ -61,7 +72,8 @@ def _end_of_block(lines: list[str], begin: int, fence: str, strings: bool) -> tu
     first, quote = len(lines), ""
     for place in range(begin, len(lines)):
         mark = lines[place].strip()
-        if mark.startswith(fence) and not mark.strip(fence[0]):
+        ends = _END.fullmatch(mark) if mark.startswith(fence) else None
+        if mark == _THOUGHT or (ends and not ends[1].strip(fence[0])):
             if not quote:
                 return place, True
             first = min(first, place)

@@ -9,6 +9,7 @@ from collections import deque
 TEXT_COMMAND = r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operatorname)(?![A-Za-z])\s*"
 _TEXT_COMMAND = re.compile(TEXT_COMMAND)
 _ALL_TEXT = re.compile(rf"{TEXT_COMMAND}\{{([^{{}}]*)\}}")
+_WORDS = re.compile(rf"{TEXT_COMMAND}\{{[^{{}}]*[A-Za-z][^{{}}]*\}}")
 _SIZE = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\!")
 _BLANK = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![A-Za-z]))+")
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*(?:[)\]]\s*[.:]?|[.:]|$)\s*(.*)", re.DOTALL)
@@ -17,7 +18,7 @@ _PERCENT = re.compile(
     r"(?:\\?%|\{\s*\\?%\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)"
     rf"|{TEXT_COMMAND}\{{\s*(?:percent(?:age)?|pct|\\?%)\s*\.?\s*\}})\Z"
 )
-_MINUS = str.maketrans("\u2212\u2013\u2012\ufe63\uff0d", "-----")  # minus signs and short dashes
+MINUS = str.maketrans("\u2212\u2013\u2012\ufe63\uff0d", "-----")  # minus signs and short dashes
 _NUMBER = re.compile(
     r"(?P<minus>(?<![\w.)}\]$])-\\?\$|(?<![\w.)}\]])-|(?<=[=(:])-\s|(?<=[=(:]\s)-\s)?"  # after a term it subtracts
     r"(?<![A-Za-z0-9._^])(?<![_^]\{)(?<!\^-)(?<!\^\{-)"  # m^2 is a unit
@@ -38,6 +39,11 @@ _CLOSING = frozenset({")", "]", "}", r"\}"})
 def words(text: str) -> str:
     """An answer's text without LaTeX's text commands, blanks, capitals and a full stop at the end."""
     return _BLANK.sub("", _readable(text)).casefold().rstrip(".")
+
+
+def repeats(answer: str, truth: str) -> bool:
+    """Whether an answer is the words of a ground truth that is nothing else: `June 5` for `\\text{June 5}`."""
+    return _WORDS.fullmatch(truth.strip()) is not None and words(answer) == words(truth)
 
 
 def letter(text: str, choices: str) -> str | None:
@@ -61,7 +67,7 @@ def last_number(text: str) -> str | None:
 
     It has its sign, also a Unicode one, unless that subtracts it from what stands before. `1e-3` is `1 \\cdot 10^{-3}`.
     """
-    last = deque(_NUMBER.finditer(text.translate(_MINUS)), maxlen=1)
+    last = deque(_NUMBER.finditer(text.translate(MINUS)), maxlen=1)
     if not last:
         return None
     found = last[0]

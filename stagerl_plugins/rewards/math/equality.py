@@ -14,6 +14,7 @@ from stagerl_plugins.rewards.math.answers import percentage
 Percent = Literal["either", "fraction", "number"]
 
 _WARM_UP = (r"\frac{1}{2}", r"50\%", r"\sqrt{2}+x^2", r"(1, 2]", r"\{1, 2\}", "x=3", r"\text{B}", "1,000.5")
+_ROUNDED_AWAY = 5e-7
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 
@@ -54,12 +55,14 @@ class Equality:
         return bool(_INTEGER.fullmatch(truth) or self._read(truth))
 
     def _verify(self, truth: list[Any], answer: list[Any]) -> bool:
+        return any(self._same(one, other) for one in truth for other in answer)
+
+    def _same(self, one: Any, other: Any) -> bool:
         _, verify = math_verify()
-        return any(
-            verify(one, other, timeout_seconds=None, allow_set_relation_comp=self._inequalities)
-            for one in truth
-            for other in answer
-            if not _far_apart(one, other)
+        numbers = _with_imaginary_unit(one), _with_imaginary_unit(other)
+        readings = [numbers] if numbers == (one, other) else [numbers, (one, other)]
+        return not _far_apart(*numbers) and any(
+            verify(*reading, timeout_seconds=None, allow_set_relation_comp=self._inequalities) for reading in readings
         )
 
     def _read(self, answer: str) -> list[Any]:
@@ -90,14 +93,17 @@ def _hundredth(found: Any) -> Any:
 def _far_apart(one: Any, other: Any) -> bool:
     """Whether two exact numbers surely differ: by a thousandth, or of a number below 1 by a thousandth of it.
 
-    Math-Verify would say no after a long simplification; of numbers below 1e-15 it would say that they are equal.
+    Math-Verify would say no after a long simplification; of numbers below 1e-15 it would say that they are equal. It
+    says so of rounded ones that have nothing in their first six decimals: these are told apart alike.
     """
     from sympy import Add, Expr, Float, Mul, S, UnevaluatedExpr
 
     try:
-        inexact = (Float, UnevaluatedExpr, S.Infinity, S.NegativeInfinity, S.ComplexInfinity)
+        inexact = (UnevaluatedExpr, S.Infinity, S.NegativeInfinity, S.ComplexInfinity)
         if not all(isinstance(a, Expr) and a.is_number and not a.has(*inexact) for a in (one, other)):
-            return False  # of rounded numbers and percentages more than one value is right
+            return False  # of percentages more than one value is right
+        if (one.has(Float) or other.has(Float)) and not max(abs(one), abs(other)) < _ROUNDED_AWAY:
+            return False  # and of rounded numbers
         apart = Add(one, Mul(-1, other, evaluate=False), evaluate=False)  # 9^{9^9} must not be worked out
         # strict: of equal numbers with hundreds of digits rounding would leave a distance that is none
         distance, size = (abs(number.evalf(15, strict=True)) for number in (apart, one))
@@ -110,6 +116,21 @@ def search(text: str) -> list[Any]:
     """What Math-Verify finds in a text, as SymPy expressions and as text; nothing if it finds no answer."""
     parse, _ = math_verify()
     return list(parse(text, parsing_timeout=None))
+
+
+def _with_imaginary_unit(found: Any) -> Any:
+    """The number i in place of the letter, which is real to Math-Verify after a digit and not real elsewhere."""
+    from sympy import I, Mul, Symbol
+
+    letters = getattr(found, "free_symbols", ())  # text has none
+    if not any(letter.name == "i" for letter in letters):
+        return found
+    if any(len(product.free_symbols) > 1 for product in found.atoms(Mul)):
+        return found  # a word, which is a product of its letters
+    try:
+        return found.xreplace({letter: I if letter.name == "i" else Symbol(letter.name) for letter in letters})
+    except (TypeError, ValueError):  # an interval of such numbers
+        return found
 
 
 @cache

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+
+from stagerl_plugins.rewards.math.answers import MINUS
 
 _SIGNS = str.maketrans(
-    {
+    MINUS
+    | {
         "\u221e": r"\infty ",
         "\u222a": r"\cup ",
         "\u2229": r"\cap ",
@@ -13,30 +17,101 @@ _SIGNS = str.maketrans(
         "\u2265": r"\ge ",
         "\u2208": r"\in ",
     }
-    | {"\u00b0": r"^\circ ", "\u00d7": r"\times ", "\u00b7": r"\cdot ", "\u2205": r"\emptyset "}
-    | {chr(0xFEE0 + ord(sign)): sign for sign in "0123456789()[]+-=,."}  # of the width of Chinese characters
+    | {"\u00b0": r"^\circ ", "\u00d7": r"\times ", "\u00b7": r"\cdot ", "\u2205": r"\emptyset ", "\u00b1": r"\pm "}
+    | {"\u2044": "/", "\u2215": "/", **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", "")}
+    | dict.fromkeys("\u00a0\u2007\u2009\u202f", " ")
+    | {chr(0xFEE0 + ord(sign)): sign for sign in "()[]+-=,."}  # of the width of Chinese characters
 )
+_RAISED = re.compile("[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
+_PARTS = re.compile("[\u00bc-\u00be\u2150-\u215e]")  # one sign for a fraction
+_ROOT = re.compile(r"\u221a\s*(?:(?=\{)|\(([^()]*)\)|([0-9]+|[A-Za-z]))")
 _LOOKS = re.compile(
     r"\\(?:big|Big|bigg|Bigg)[lrm]?(?![A-Za-z])\s*"
-    r"|\\(?:displaystyle|textstyle|underline|bf|rm|it|large|Large|LARGE|huge|Huge)(?![A-Za-z])\s*"
-    r"|\\(?:text)?color\s*\{[^{}]*\}\s*"
+    r"|\\(?:displaystyle|textstyle|underline|bf|rm|it|tiny|small|large|Large|LARGE|huge|Huge)(?![A-Za-z])\s*"
+    r"|\\(?:(?:text)?color|[hv]space\*?|[hv]?phantom)\s*\{[^{}]*\}\s*"
 )
-_BRACKET = re.compile(r"\\[lr](brace|brack|paren)(?![A-Za-z])\s*")
-_BRACKETS = {"brace": (r"\{", r"\}"), "brack": ("[", "]"), "paren": ("(", ")")}
+_NAMES = {
+    r"\degree": r"^\circ ",
+    r"\varnothing": r"\emptyset",
+    r"\backslash": r"\setminus",
+    r"\nicefrac": r"\frac",
+    r"\sfrac": r"\frac",
+    r"\ast": r"\cdot",
+    **dict.fromkeys([r"\boldsymbol", r"\bm", r"\mathsf", r"\mathtt"], r"\mathbf"),
+    **dict.fromkeys([r"\texttt", r"\textsf", r"\emph", r"\hbox", r"\textup"], r"\text"),
+}
+_NAME = re.compile("(?:" + "|".join(map(re.escape, _NAMES)) + ")(?![A-Za-z])")
+_UNIT_VECTOR = re.compile(r"\\(?:mathbf|mathrm)\s*\{\s*([ijk])\s*\}")  # or the imaginary unit: not centimetres
+_BRACKET = re.compile(r"\\[lr](brace|brack|paren|angle)(?![A-Za-z])\s*")
+_BRACKETS = {"brace": (r"\{", r"\}"), "brack": ("[", "]"), "paren": ("(", ")"), "angle": ("(", ")")}
 _ROW_END = re.compile(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|ex|em|mm|cm)\s*\]")
-_THIN_THOUSANDS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\\[,;:!][0-9]{3})+(?![0-9])")
+_THIN_THOUSANDS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:(?:\\[,;:! ]|~|\{,\}|\\text\{,\})[0-9]{3})+(?![0-9])")
 _WIDE_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?")
-_NO_WORDS = re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*\{((?:\\[{}]|[^{}\\A-Za-z])*)\}")
-_END = re.compile(r"(?<!\\right)(?<![.\\])\.\Z|\\\\\Z")
+_NAMED_THOUSANDS = re.compile(r"[A-Za-z]\s*=\s*[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_REPEATING = re.compile(r"(?<![0-9.])([0-9]{0,15})\.([0-9]{0,15})\\(?:overline|bar)\s*\{([0-9]{1,15})\}")
+_MIXED = re.compile(r"([+-]?[0-9]+) ([0-9]+)/([0-9]+)")
+_POWER_OF_TEN = re.compile(  # 2e-3 may be a number less than twice e
+    r"([+-]?(?:[0-9]*\.[0-9]+|1))[eE]([+-]?[0-9]{1,3})|([+-]?[0-9]+)(?:e|E\+?)([0-9]{1,3})"
+)
+_CURRENCIES = {"\u20ac": "euros", r"\euro": "euros", "\u00a3": "pounds", r"\pounds": "pounds"}
+_MONEY = re.compile(r"([+-]?)(\u20ac|\u00a3|\\(?:euro|pounds)(?![A-Za-z]))\s*([0-9][0-9.,]*)")
+_NO_WORDS = re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*\{((?:\\[{}$]|[^{}\\A-Za-z])*)\}")
+_END = re.compile(r"(?<!\\right)(?<![.\\])\.\Z|(?<!\\)[,;]\Z|\\\\\Z")
 
 
 def spelled(answer: str) -> str:
-    """An answer without what only changes its looks, and in the signs, brackets and thousands that can be read."""
-    text = _LOOKS.sub("", answer.translate(_SIGNS))
+    """An answer without what only changes its looks, and in the signs, brackets and numbers that can be read."""
+    text = _LOOKS.sub("", _in_ascii(answer))
+    text = _NAME.sub(lambda found: _NAMES[found[0]], text)
+    text = _UNIT_VECTOR.sub(r"{\1}", text)
     text = _BRACKET.sub(lambda found: _BRACKETS[found[1]][found[0].startswith(r"\r")], text)
-    text = _ROW_END.sub(r"\\\\", text.replace(r"\varnothing", r"\emptyset"))
-    text = _THIN_THOUSANDS.sub(lambda found: re.sub(r"\\.", "", found[0]), text)
-    text = _END.sub("", text.strip()).strip()
+    text = _ROW_END.sub(r"\\\\", text)
+    text = _THIN_THOUSANDS.sub(lambda found: re.sub(r"[^0-9]", "", found[0]), text)
+    text = _END.sub("", text.replace("~", " ").strip()).strip()
     if whole := _NO_WORDS.fullmatch(text):
         text = whole[1].strip()
-    return text.replace(" ", "") if _WIDE_THOUSANDS.fullmatch(text) else text
+    return _both_signs(_number(text))
+
+
+def _in_ascii(text: str) -> str:
+    if text.isascii():
+        return text
+    text = re.sub(r"\d", lambda found: str(int(found[0])), text.translate(_SIGNS))
+    text = _RAISED.sub(lambda found: f"^{{{unicodedata.normalize('NFKC', found[0]).translate(MINUS)}}}", text)
+    text = _PARTS.sub(_one_sign, text)
+    return _ROOT.sub(lambda found: rf"\sqrt{{{found[1] or found[2]}}}" if found[1] or found[2] else r"\sqrt", text)
+
+
+def _one_sign(fraction: re.Match[str]) -> str:
+    above, below = unicodedata.normalize("NFKC", fraction[0]).split("\u2044")
+    return rf"\frac{{{above}}}{{{below}}}"
+
+
+def _number(text: str) -> str:
+    """A number as it can be read, where the text is one; repeating decimals wherever they stand."""
+    if _WIDE_THOUSANDS.fullmatch(text):
+        return text.replace(" ", "")
+    if _NAMED_THOUSANDS.fullmatch(text):
+        return text.replace(",", "")
+    if money := _MONEY.fullmatch(text):
+        return rf"{money[1]}{money[3]} \text{{ {_CURRENCIES[money[2]]}}}"
+    if mixed := _MIXED.fullmatch(text):
+        return rf"{mixed[1]}\frac{{{mixed[2]}}}{{{mixed[3]}}}"
+    if power := _POWER_OF_TEN.fullmatch(text):
+        return rf"{power[1] or power[3]} \cdot 10^{{{int(power[2] or power[4])}}}"
+    return _REPEATING.sub(_fraction, text)
+
+
+def _fraction(repeating: re.Match[str]) -> str:
+    whole, once, again = repeating.groups()
+    above = int(whole + once + again) - int(whole + once or "0")
+    return rf"\frac{{{above}}}{{{10 ** len(once) * (10 ** len(again) - 1)}}}"
+
+
+def _both_signs(text: str) -> str:
+    """The two numbers that a formula with `\\pm` inside of a fraction or such stands for."""
+    before = text.partition(r"\pm")[0]
+    inside = before.count("{") > before.count("}")
+    if not inside or text.count(r"\pm") != 1 or any(sign in text for sign in (",", r"\{", r"\mp")):
+        return text
+    return ", ".join(text.replace(r"\pm", sign) for sign in "+-")

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.math.answers import elements, last_number, letter, words
+from stagerl_plugins.rewards.math.answers import elements, last_number, letter, repeats, words
 from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.rewards.math.equality import Equality, Percent, search
 from stagerl_plugins.rewards.math.notation import spelled
@@ -114,7 +114,7 @@ class MathReward(Reward):
         return Verdict(Outcome.BAD_FORMAT, 0.0, r"no answer in a whole \boxed{}")
 
     def _any_equal(self, truths: tuple[str, ...], answer: str) -> bool:
-        if answer in truths:
+        if any(answer == truth or repeats(answer, truth) for truth in truths):
             return True
         truths, answer = tuple(map(spelled, truths)), spelled(answer)
         if not any(map(self._equality.can_read, truths)):

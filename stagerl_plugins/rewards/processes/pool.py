@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -70,6 +70,9 @@ class VerdictPool:
         rewards: Name and options of each reward by its key, such as a data source; complete before `start`.
         processes: How many calls are made at a time.
         seconds: Wall time for one call; beyond it, its process is killed and the verdicts are `not_judged`.
+
+    Attributes:
+        started: Done once the first process is there, or cannot be started.
     """
 
     def __init__(self, rewards: Mapping[str, Spec], processes: int, seconds: float) -> None:
@@ -82,6 +85,7 @@ class VerdictPool:
         self._lock = threading.RLock()  # the garbage collector may close us from anywhere
         self._closed = False
         self._turns = threading.Semaphore(processes)
+        self.started: Future[None] = Future()
         self._threads = [
             threading.Thread(target=self._serve, name=f"verdicts-{number}", daemon=True)
             for number in range(2 * processes)
@@ -91,6 +95,16 @@ class VerdictPool:
         """Start all processes."""
         for thread in self._threads:
             thread.start()
+
+    @property
+    def unbuilt(self) -> Mapping[str, str]:
+        """Rewards that cannot be built, by key, once it has started; and why, in a line that names the key."""
+        return self._zygote.unbuilt
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Rewards that end the process in which they are built, or hang there, and which of both."""
+        return self._zygote.broken
 
     def submit(self, reward: str, responses: Sequence[Response]) -> Future[list[Verdict]]:
         """What this reward says of these responses, in one call, whatever happens to the process that makes it."""
@@ -130,6 +144,8 @@ class VerdictPool:
         process: VerdictProcess | None = None
         with suppress(StartError):  # told with the first verdict
             process = self._zygote.fork()
+        with suppress(InvalidStateError):  # another thread was first, or nobody waits
+            self.started.set_result(None)
         while (first := self._tasks.get()) is not None:
             process = self._judge(self._with_more(first), process, turn)
             if not turn.take_back(wait=False):

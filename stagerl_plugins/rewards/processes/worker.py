@@ -18,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import reduction
 from multiprocessing.connection import Connection, wait
 from typing import Any, NoReturn
@@ -26,7 +27,7 @@ import psutil
 
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.call import WorkerSetup, call, describe
+from stagerl_plugins.rewards.call import WorkerSetup, call, describe, why_unbuilt
 from stagerl_plugins.rewards.processes import message
 from stagerl_plugins.rewards.processes.family import adopt_orphans, die_with_parent, end, end_orphans, lead_group
 from stagerl_plugins.rewards.processes.tidy import Tidy
@@ -34,17 +35,34 @@ from stagerl_plugins.types import Verdict
 
 CALLS = 5000  # after so many a process is replaced, whatever its rewards have leaked
 GROWTH_MB = 512  # it is replaced after it held so much more memory than at its start,
-MEMORY_MB = 2048  # and can never get so much more
+RESERVED_MB = 1024  # or has reserved so much more, touched or not: what comes next needs some, too
+MEMORY_MB = 2048  # it can never get so much more
+PAGE_MB = resource.getpagesize() / 2**20
 SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM})  # a verdict process ended; end
 
-Built = dict[str, Reward | str]  # each reward by its key, or why it could not be built
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """A reward that could not be built.
+
+    Args:
+        detail: Of its verdicts.
+        why: The same in one line that names its key; empty where who asked knows it.
+    """
+
+    detail: str
+    why: str = ""
+
+
+Built = dict[str, Reward | Unbuilt]  # each reward by its key
 
 
 def main(descriptor: int) -> None:
     """Fork a verdict process for each connection that comes in; end, and them all, with the process that asked.
 
     First message in: the rewards by key, and why some are not to be built, pickled. Out, as JSON: each key before it is
-    built, then for each the processor time that a call may take. Then file descriptors come in.
+    built, then for each the processor time that a call may take, and why some could not be built. Then file descriptors
+    come in.
     """
     die_with_parent(signal.SIGTERM)
     adopt_orphans()
@@ -56,7 +74,9 @@ def main(descriptor: int) -> None:
     _end_copies(us)
     built = build_all(rewards, plugins, broken, _telling(control))
     _end_copies(us)
-    _say(control, built={key: getattr(reward, "cpu_seconds", None) for key, reward in built.items()})
+    cpu_seconds = {key: getattr(reward, "cpu_seconds", None) for key, reward in built.items()}
+    unbuilt = {key: reward.why for key, reward in built.items() if isinstance(reward, Unbuilt) and reward.why}
+    _say(control, built={"cpu_seconds": cpu_seconds, "unbuilt": unbuilt})
     gc.freeze()  # the collector must not touch, and so copy, the pages that the processes share
 
     children: set[int] = set()
@@ -146,13 +166,13 @@ def build_all(
     built: Built = {}
     for key, spec in rewards.items():
         if key in broken:
-            built[key] = f"cannot be built: {broken[key]}"
+            built[key] = Unbuilt(f"cannot be built: {broken[key]}")
             continue
         tell(key)
         try:
             built[key] = setup.build("reward", spec, f"rewards.{key}")
         except BaseException as error:  # noqa: BLE001  told with each verdict of this reward
-            built[key] = f"cannot be built: {describe(error)}"
+            built[key] = Unbuilt(f"cannot be built: {describe(error)}", why_unbuilt(key, error))
     return built
 
 
@@ -185,7 +205,7 @@ def _verdict_process(
 
 def _answer_all(connection: Connection, built: Built, us: int) -> None:
     """Answer each message with verdicts, until nobody asks or this process is to be replaced."""
-    peak = _peak_memory_mb()
+    peak, reserved = _peak_memory_mb(), _reserved_memory_mb()
     tidy = Tidy()
     _say(connection, built={"pid": us, "cpu": time.process_time()})
     with asyncio.Runner() as runner:
@@ -193,7 +213,8 @@ def _answer_all(connection: Connection, built: Built, us: int) -> None:
             asked = connection.recv_bytes()
             verdicts = _verdicts(runner, built, asked)
             _end_copies(us)  # a reward has forked, and its copy came back too
-            last = count == CALLS or _peak_memory_mb() - peak > GROWTH_MB or not _restored(tidy, runner)
+            grown = _peak_memory_mb() - peak > GROWTH_MB or _reserved_memory_mb() - reserved > RESERVED_MB
+            last = count == CALLS or grown or not _restored(tidy, runner)
             number, alone = message.number_of(asked), last or tidy.alone(runner.get_loop())
             answer = message.answer(number, verdicts, cpu=time.process_time(), last=last, alone=alone)
             connection.send_bytes(answer)
@@ -215,15 +236,15 @@ def _verdicts(runner: asyncio.Runner, built: Built, asked: bytes) -> list[Verdic
     try:
         key, responses = message.unpacked(asked)
         reward = built[key]
-        if isinstance(reward, str):
-            return [Verdict.not_judged(reward)]
+        if isinstance(reward, Unbuilt):
+            return [Verdict.not_judged(reward.detail)]
         return runner.run(call(reward, responses))
     except BaseException as error:  # noqa: BLE001  SystemExit, too, costs its verdicts and not the process
         return [Verdict.not_judged(f"raised {describe(error)}")]
 
 
 def _bound_memory() -> None:
-    bound = psutil.Process().memory_info().vms + MEMORY_MB * 2**20
+    bound = int((_reserved_memory_mb() + MEMORY_MB) * 2**20)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard == resource.RLIM_INFINITY or bound < hard:
         resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
@@ -231,6 +252,11 @@ def _bound_memory() -> None:
 
 def _peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _reserved_memory_mb() -> float:
+    with open("/proc/self/statm", "rb") as sizes:
+        return int(sizes.readline().split()[0]) * PAGE_MB
 
 
 if __name__ == "__main__":

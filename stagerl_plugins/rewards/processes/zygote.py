@@ -50,6 +50,12 @@ class Zygote:
 
     Args:
         rewards: Name and options of each reward by its key.
+
+    Attributes:
+        cpu_seconds: Processor time that a call of each reward may take.
+        unbuilt: Rewards that cannot be built, by key, and why, in a line that names the key.
+        broken: Rewards that are not built any more, as they end the process in which they are or hang, and which of
+            both.
     """
 
     def __init__(self, rewards: Mapping[str, Spec]) -> None:
@@ -59,9 +65,10 @@ class Zygote:
         self._control: Connection | None = None
         self._closed = False
         self._failed: tuple[float, str] | None = None
-        self._broken: dict[str, str] = {}  # rewards that are not built any more, and why
         self._ended: Counter[str] = Counter()  # how often we ended while this reward was built
         self.cpu_seconds: dict[str, float | None] = {}
+        self.unbuilt: dict[str, str] = {}
+        self.broken: dict[str, str] = {}
 
     def fork(self) -> VerdictProcess:
         """A new verdict process, ready for work. It lives no longer than the thread that first called this.
@@ -113,9 +120,9 @@ class Zygote:
         """Whether this reward is not built any more: it has ended us as often as we try, or hangs."""
         self._ended[error.key] += 1
         if error.hangs or self._ended[error.key] >= ATTEMPTS:
-            self._broken[error.key] = error.why
+            self.broken[error.key] = error.why
             self._stop()
-        return error.key in self._broken
+        return error.key in self.broken
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -131,8 +138,9 @@ class Zygote:
         # reaps it as soon as it ends, whoever ends it
         threading.Thread(target=self._process.wait, name="reaps-verdicts", daemon=True).start()
         self._control = Connection(ours.detach())
-        self._control.send((self._rewards, self._broken))
-        self.cpu_seconds = _built(self._control)
+        self._control.send((self._rewards, self.broken))
+        built = _built(self._control)
+        self.cpu_seconds, self.unbuilt = built["cpu_seconds"], built["unbuilt"]
 
     def _fork(self) -> VerdictProcess:
         assert self._control is not None

@@ -83,9 +83,27 @@ def test_percentages_of_formulas_differ_for_a_reason(equivalence: ModuleType, tr
     assert equivalence.compare(pair) == (pair, False, equivalence.PERCENT)
 
 
-def test_small_numbers_differ_for_a_reason(equivalence: ModuleType) -> None:
-    pair = equivalence.Pair("", r"\frac{1}{2^{98}}", r"\boxed{\frac{1}{2^{99}}}")
+@pytest.mark.parametrize(
+    ("truth", "answer"),
+    [(r"\frac{1}{2^{98}}", r"\frac{1}{2^{99}}"), (r"6.63\times10^{-34}", r"6.36\times10^{-34}")],
+)
+def test_small_numbers_differ_for_a_reason(equivalence: ModuleType, truth: str, answer: str) -> None:
+    pair = equivalence.Pair("", truth, rf"\boxed{{{answer}}}")
     assert equivalence.compare(pair) == (pair, False, equivalence.TINY)
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "reason"),
+    [
+        (r"\frac{3}{2}i", r"\frac{3i}{2}", "IMAGINARY"),
+        (r"-1+2i\sqrt{2}", r"-1+2\sqrt{2}\,\mathrm{i}", "IMAGINARY"),
+        (r"\text{June 5}", "June 5", "REPEATED"),
+        (r"\frac{8}{11}", r"0.\overline{72}", "NOTATION"),
+    ],
+)
+def test_what_is_right_here_alone_has_a_reason(equivalence: ModuleType, truth: str, answer: str, reason: str) -> None:
+    pair = equivalence.Pair("", truth, rf"\boxed{{{answer}}}")
+    assert equivalence.compare(pair) == (pair, True, getattr(equivalence, reason))
 
 
 def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equivalence: ModuleType) -> None:
@@ -98,6 +116,6 @@ def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equiva
 
 def test_every_reason_to_differ_is_on_the_page(equivalence: ModuleType) -> None:
     page = " ".join((ROOT / "docs" / "math.md").read_text(encoding="utf-8").split())
-    names = ("REPEATED", "PERCENT", "NO_BOX", "BOXES", "AROUND", "LATE", "TINY", "NOTATION")
+    names = ("REPEATED", "PERCENT", "NO_BOX", "BOXES", "AROUND", "LATE", "TINY", "NOTATION", "IMAGINARY")
     reasons = [getattr(equivalence, name) for name in names]
     assert [reason for reason in reasons if reason not in page] == []

@@ -38,6 +38,18 @@ ANSWERS = r"""
 \frac{\sqrt{3}}{2} | \sqrt{3}/2 | y
 \frac{\sqrt{3}}{2} | 0.866 | n
 \cfrac{1}{2} | 0.5 | y
+\frac{11}{4} | 2 3/4 | y
+\frac{11}{4} | 2¾ | y
+\frac{1}{2} | ½ | y
+\frac{1}{2} | 1⁄2 | y
+\frac{1}{2} | \nicefrac{1}{2} | y
+\frac{1}{2} | \boldsymbol{\frac{1}{2}} | y
+\frac{8}{11} | 0.\overline{72} | y
+\frac{8}{11} | 0.72 | n
+0.1\overline{6} | \frac{1}{6} | y
+0.1\overline{6} | 0.\overline{16} | n
+-\frac{5}{3} | -1.\overline{6} | y
+\frac{100}{3}\% | 33.\overline{3}\% | y
 = integers and thousands
 1000 | 1,000 | y
 1000 | 1{,}000 | y
@@ -49,6 +61,26 @@ ANSWERS = r"""
 1000 | 10^3 | y
 1000 | 1.0 \times 10^3 | y
 1000 | 1,00 | n
+1000 | 1\ 000 | y
+1000 | 1~000 | y
+1000 | 1 000 | y
+1000 | 1 000 | y
+1000 | 1\text{,}000 | y
+1000 | x = 1{,}000 | y
+1000 | x = 1,000 | y
+1, 200 | x = 1, 200 | y
+1000 | 1e3 | y
+12345 | 1.2345e4 | y
+12345 | 1.2345E+4 | y
+0.001 | 1e-3 | y
+2e-3 | 2e - 3 | y
+2e+3 | 3 + 2e | y
+1.6\times10^{-19} | 1.6e-19 | y
+1.6\times10^{-19} | 1.6\times10^{-18} | n
+6.63\times10^{-34} | 6.36\times10^{-34} | n
+0.0000001 | 0.0000002 | n
+0.0000003 | 0.00000030 | y
+-1000 | −1 000 | y
 1,234,567 | 1234567 | y
 1,234,567 | 1{,}234{,}567 | y
 \$1,234.50 | 1234.5 | y
@@ -57,6 +89,19 @@ ANSWERS = r"""
 42 | -42 | n
 -42 | −42 | y
 -42 | - 42 | y
+-42 | –42 | y
+-42 | ﹣42 | y
+42 | –42 | n
+42 | 42, | y
+42 | 𝟒𝟐 | y
+42 | \bm{42} | y
+42 | \textup{42} | y
+42 | \tiny{42} | y
+42 | 42​ | y
+42 |  42 | y
+42 | \texttt{42} | y
+42 | \hspace{2pt}42 | y
+42 | ~42~ | y
 42 | 42. | y
 42 | forty-two | n
 42 | {42} | y
@@ -119,6 +164,29 @@ e^{2} | e^2 | y
 3+4i | 3-4i | n
 i | -i | n
 2^{-3} | \frac{1}{8} | y
+2^{-3} | 2⁻³ | y
+8 | 2³ | y
+6 | √36 | y
+2\sqrt{3} | 2√3 | y
+\sqrt{x+1} | √(x+1) | y
+\sqrt{x} + 1 | √(x+1) | n
+3+4i | 3 + 4 i | y
+3+4i | 3+4\mathrm{i} | y
+3+4i | 3+7\mathrm{i} | n
+3+4i | z = 3 + 4 i | y
+\frac{3}{2}i | \frac{3i}{2} | y
+\frac{3}{2}i | 1.5i | y
+\frac{3}{2}i | -1.5i | n
+\frac{1}{5}-\frac{2}{5}i | \frac{1-2i}{5} | y
+\frac{1}{5}-\frac{2}{5}i | \frac{1+2i}{5} | n
+-1+2i\sqrt{2} | -1+2\sqrt{2}\,i | y
+-i | \frac{1}{i} | y
+a+bi | bi + a | y
+z=3+4i | 3+4i | y
+z=3+4i | z = \frac{6+8i}{2} | y
+z=3+4i | z = 3 - 4i | n
+(1+i, 1-i) | (1+i,1-i) | y
+|3+4i| | 5 | y
 = expressions
 x^2-1 | (x-1)(x+1) | y
 x^2-1 | x^2 - 1 | y
@@ -128,6 +196,8 @@ x^2+2x+1 | (x+1)^2 | y
 2x+3y | 3y+2x | y
 2x+3y | 2y+3x | n
 a^2b | ba^2 | y
+x^2-1 | x²−1 | y
+x^2-1 | x³−1 | n
 \sin^2 x + \cos^2 x | 1 | y
 y = 2x + 3 | 2x + 3 | y
 y = 2x + 3 | y = 3 + 2x | y
@@ -163,6 +233,17 @@ k+37 | k + 37 | y
 1,2 | 1,2,3 | n
 1,-1 | \pm 1 | y
 \pm 2 | 2,-2 | y
+\pm 2 | ±2 | y
+\frac{-1+\sqrt{5}}{2}, \frac{-1-\sqrt{5}}{2} | \frac{-1\pm\sqrt{5}}{2} | y
+\frac{-1\pm\sqrt{5}}{2} | x = -\frac{1}{2} \pm \frac{\sqrt{5}}{2} | y
+\frac{-1\pm\sqrt{5}}{2} | \frac{-1+\sqrt{5}}{2} | n
+\frac{-1\pm\sqrt{5}}{2} | \frac{1\pm\sqrt{5}}{2} | n
+(1,2) | \langle 1, 2 \rangle | y
+(1,2) | \left\langle 2, 1 \right\rangle | n
+\langle \frac{1}{2}, 2 \rangle | \langle 0.5, 2 \rangle | y
+3\mathbf{i}-2\mathbf{j} | -2\mathbf{j} + 3\mathbf{i} | y
+3\mathbf{i}-2\mathbf{j} | 3\mathbf{i} + 2\mathbf{j} | n
+\mathbb{R} \setminus \{2\} | \mathbb{R} \backslash \{2\} | y
 [1,2] | [1, 2] | y
 [1,2] | \left[1,2\right] | y
 [1,2] | [1,2) | n
@@ -197,11 +278,16 @@ x > 3 | (3,\infty) | y
 90 | 90° | y
 90^\circ | 90 \text{ degrees} | y
 90^\circ | 45^\circ | n
+90^\circ | 90\degree | y
 \$5 | 5 | y
 \$5 | \$5.00 | y
 \$5 | 5 \text{ dollars} | y
 5 | \$5 | y
 5 | $5 | y
+5 | €5 | y
+5 | £5 | y
+5 | €6 | n
+\$5 | \text{\$5.00} | y
 5 \text{ cm} | 5 | y
 5 \text{ cm} | 5\,\mathrm{cm} | y
 5 \text{ cm}^2 | 5 \text{ cm}^2 | y
@@ -222,9 +308,20 @@ x > 3 | (3,\infty) | y
 \text{even} | \text{odd} | n
 \text{Monday} | Monday | y
 \text{Monday} | \text{monday} | y
+\text{June 5} | June 5 | y
+\text{June 5} | June 6 | n
+\text{3:30 PM} | 3:30\text{ pm} | y
+\text{3:30 PM} | 3:30\text{ am} | n
+\text{II and III} | II and III | y
+\text{II and III} | I and III | n
+\text{A, C} | A, C | y
+\text{A, C} | A, D | n
 \text{Yes} | Yes | y
 \text{Yes} | \text{No} | n
 \text{True} | \text{False} | n
+\text{True} | true | y
+\text{Alice} | Alice | y
+\text{Alice} | Celia | n
 \text{(A)} | A | y
 \text{(A)} | \text{A} | y
 \text{(A)} | (A) | y

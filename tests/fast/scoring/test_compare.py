@@ -99,3 +99,25 @@ def test_with_standard_output_the_table_is_on_standard_error(score: Score) -> No
     done = score(IN, "--compare", LOWER, "--out", "-")
     assert done.stdout.count("\n") == 1
     assert "both right" in done.stderr
+
+
+NAMES = {"a[/b]": "a[/b]", "[red]": "[red]", ":smile:": ":smile:", "\x1b[2J\x07": "?[2J?", "two\nlines": "two lines"}
+
+
+def test_what_a_data_set_or_a_model_wrote_is_shown_and_changes_no_terminal(score: Score) -> None:
+    write_lines(IN, *[{**row("A \x1b[31m", "a \x1b[31m"), "data_source": name} for name in NAMES], row("a"))
+    done = score(IN, "--compare", LOWER, "--reward", "same", "--out", OUT)
+    assert done.exit_code == 0, done.stderr
+    table, *examples = done.stdout.split("\n\n")
+    shown = [line.rpartition(" 1 ")[0].split("  ")[0] for line in table.splitlines()[1:-1]]
+    assert sorted(shown) == sorted([*NAMES.values(), "math"])
+    assert examples[0].splitlines() == [
+        "only second: row 1 (a[/b])",
+        "  ground truth   a ?[31m",
+        "  response ends  A ?[31m",
+        "  first          wrong: said A ?[31m",
+        "  second         correct: said A ?[31m",
+    ]
+    assert read_lines(OUT)[0]["detail"] == "said A \x1b[31m"
+    done = score(IN, "--reward", "same", "--out", "other.jsonl")
+    assert [name in done.stderr for name in NAMES.values()] == [True] * len(NAMES)

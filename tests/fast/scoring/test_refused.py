@@ -39,7 +39,7 @@ WRONG = [
     ({**GOOD, "data_source": 1}, "data_source: expected text, got 1"),
     (without("reward_model"), "has no reward_model.ground_truth"),
     (row("a", None), "has no reward_model.ground_truth"),
-    ({**GOOD, "reward_model": "a"}, "has no reward_model.ground_truth"),
+    ({**GOOD, "reward_model": "a"}, "reward_model: expected keys and values, got 'a'"),
     ({**GOOD, "data_source": "mth"}, "no reward for data source 'mth': did you mean 'math'?"),
     ({**GOOD, "extra_info": "x"}, "extra_info: expected keys and values, got 'x'"),
 ]
@@ -102,7 +102,11 @@ def test_rows_of_parquet_are_counted_across_groups(score: Score) -> None:
         (["in.jsonl", "--out", "out.jsonl", "--reward", "x=nothing"], "rewards.x: no reward is called 'nothing'"),
         (["in.jsonl", "--out", "out.jsonl", "--reward", "x=same"], "rewards.x: no problem has the data source 'x'"),
         (["in.jsonl", "--out", "out.jsonl", "--compare", "[1"], "--compare [1: is no valid YAML"),
-        (["in.jsonl", "--compare", "{same: {lowr: true}}"], "rewards.default.same.lowr: unknown key; did you mean"),
+        (
+            ["in.jsonl", "--compare", "{same: {lowr: true}}"],
+            "--compare: rewards.default.same.lowr: unknown key; did you",
+        ),
+        (["in.jsonl", "--compare", "x=same"], "--compare: rewards.x: no problem has the data source 'x'"),
     ],
 )
 def test_a_mistake_in_the_command_is_one_line(score: Score, arguments: list[str], message: str) -> None:

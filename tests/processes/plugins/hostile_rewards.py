@@ -3,8 +3,10 @@
 import asyncio
 import builtins
 import json
+import mmap
 import os
 import pickle
+import resource
 import signal
 import sys
 import threading
@@ -153,6 +155,23 @@ def eat_memory_bit_by_bit():
     eaten = []
     while True:
         eaten.append(bytearray(10**8))
+
+
+def reserve_memory():
+    """All that it may have, and touch none of it."""
+    try:
+        while True:
+            reserved.append(mmap.mmap(-1, 2**20))
+    except (MemoryError, OSError):
+        return FINE
+
+
+reserved = []
+
+
+def lower_the_bound_on_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (10**8, 10**8))
+    return FINE
 
 
 def return_too_much():

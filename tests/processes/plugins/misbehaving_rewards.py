@@ -183,6 +183,10 @@ class Misbehaving(Reward):
             sys.exit(0)
         if self.how == "exits_when_built":
             os._exit(0)
+        if self.how == "harms_when_built":
+            print("a reward that prints")
+            os.chdir("/")
+            os.fork()
         if self.how == "forks_when_built" and os.fork() == 0:
             time.sleep(0.2)  # its copy goes on when all are built
 
@@ -191,6 +195,7 @@ class Misbehaving(Reward):
             return echo(responses[0].text)
         how, _, seconds = (self.how if self.how != "as_told" else responses[0].text).partition(" ")
         time.sleep(float(seconds or 0))
+        how = "fine" if how == "harms_when_built" else how
         return returns[how] if how in returns else do(how)
 
 
@@ -209,6 +214,8 @@ class Remote(Reward):
                     await asyncio.sleep(60)
                 except asyncio.CancelledError:
                     continue
+        if self.how == "print":
+            print("a reward that prints")
         if self.how == "refuse":
             return [Verdict.not_judged("server down")]
         return returns.get(self.how, [FINE])

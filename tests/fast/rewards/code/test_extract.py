@@ -45,6 +45,22 @@ from stagerl_plugins.rewards.code.extract import program_in
         ("print(1)", None),
         ("", None),
         ("use `print` and ```x```", None),
+        *(
+            (f"```{mark}\nx\n```", "x\n")
+            for mark in ("py3", "python3.11", "{.python}", "python:main.py", "python,linenos")
+        ),
+        *((f"```{mark}\nx\n```", None) for mark in ("pycon", "pypy", "python-repl", "pyx", "cpp")),
+        ("1. ```python\n   if x:\n       y\n   ```\n2. Done.", "if x:\n    y\n"),
+        ("- So:\n- ```py\n  x\n  ```", "x\n"),
+        ("- ```python\nif x:\n  y\n```", "if x:\n  y\n"),
+        ("  ```python\nif x:\n  y\n```", "if x:\n  y\n"),
+        ("<answer>```python\nx\n```</answer>", "x\n"),
+        ("<answer>```python\nif x:\n    if y:\n        z\n```</answer>", "if x:\n    if y:\n        z\n"),
+        ("```python\nx\n```<|im_end|>", "x\n"),
+        ("```python\nx\n```python\ny\n```", "x\n```python\ny\n"),
+        ("<think>\nOr:\n```python\nx = 1\nNo.\n</think>\n```python\ny\n```", "y\n"),
+        ("```python\ns = '''\n</think>\n'''\n```", "s = '''\n</think>\n'''\n"),
+        ("<think>\n```python\nx\n```\n</think>\nDone.", "x\n"),
     ],
 )
 def test_last_block(text, program):
