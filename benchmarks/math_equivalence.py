@@ -27,10 +27,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from stagerl_plugins.rewards.answers import percentage, repeats
-from stagerl_plugins.rewards.boxed import last_boxed
-from stagerl_plugins.rewards.math import MathOptions, MathReward
-from stagerl_plugins.rewards.notation import spelled
+from stagerl_plugins.rewards.math.answers import percentage, repeats
+from stagerl_plugins.rewards.math.boxed import last_boxed
+from stagerl_plugins.rewards.math.notation import spelled
+from stagerl_plugins.rewards.math.reward import MathOptions, MathReward
 from stagerl_plugins.types import Response
 
 HERE = Path(__file__).parent

@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
-from stagerl_plugins.rewards.boxed import last_boxed
 from stagerl_plugins.rewards.function import reward
+from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 stagerl_contract = 1

@@ -16,7 +16,7 @@ from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.call import WorkerSetup, describe
 from stagerl_plugins.rewards.groups import Ask
 from stagerl_plugins.rewards.loop import OwnLoop
-from stagerl_plugins.rewards.pool import VerdictPool
+from stagerl_plugins.rewards.processes.pool import VerdictPool
 from stagerl_plugins.rewards.turns import Turns
 from stagerl_plugins.rewards.verifier import Child, Failures, Verifier, ask_here, ask_in_process
 from stagerl_plugins.types import Response, Verdict

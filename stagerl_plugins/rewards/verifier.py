@@ -16,7 +16,7 @@ from stagerl_plugins.protocols import Reward
 from stagerl_plugins.rewards.call import call, describe, none_judged
 from stagerl_plugins.rewards.groups import Ask, Groups
 from stagerl_plugins.rewards.loop import OwnLoop
-from stagerl_plugins.rewards.pool import VerdictPool
+from stagerl_plugins.rewards.processes.pool import VerdictPool
 from stagerl_plugins.rewards.turns import Turns
 from stagerl_plugins.types import Response, Verdict
 

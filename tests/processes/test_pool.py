@@ -20,7 +20,7 @@ from stagerl_plugins import Outcome, Response, Verdict
 from stagerl_plugins.config import Judging
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.rewards.judge import Judge
-from stagerl_plugins.rewards.worker import CALLS
+from stagerl_plugins.rewards.processes.worker import CALLS
 
 REWARDS = {"default": {"misbehaving": {"how": "as_told"}}}
 

@@ -11,7 +11,7 @@ from doc_pages import ROOT
 from stagerl_plugins import Response
 from stagerl_plugins.plugins import load_plugins
 from stagerl_plugins.rewards.call import WorkerSetup
-from stagerl_plugins.rewards.math import MathOptions
+from stagerl_plugins.rewards.math.reward import MathOptions
 from stagerl_plugins.rewards.specs import parse_rewards
 
 PAGE = (ROOT / "docs" / "math.md").read_text(encoding="utf-8")

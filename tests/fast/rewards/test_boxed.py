@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagerl_plugins.rewards.boxed import last_boxed
+from stagerl_plugins.rewards.math.boxed import last_boxed
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from stagerl_plugins import Outcome, Response, Verdict
 from stagerl_plugins.plugins import load_plugins
 from stagerl_plugins.rewards.call import WorkerSetup
-from stagerl_plugins.rewards.math import acceptable_answers
+from stagerl_plugins.rewards.math.reward import acceptable_answers
 
 reward = WorkerSetup(load_plugins()).build("reward", "math", "rewards.default")
 

@@ -13,8 +13,8 @@ from stagerl_plugins import Outcome, Response
 from stagerl_plugins.config import parse_options
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import load_plugins
-from stagerl_plugins.rewards.answers import elements, last_number, letter
 from stagerl_plugins.rewards.call import WorkerSetup
+from stagerl_plugins.rewards.math.answers import elements, last_number, letter
 
 plugins = load_plugins()
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stagerl_plugins.rewards import message
+from stagerl_plugins.rewards.processes import message
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 RIGHT = Verdict(Outcome.CORRECT, 1.0, "fine", {"length": 2.0})

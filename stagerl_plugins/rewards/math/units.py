@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from stagerl_plugins.rewards.answers import TEXT_COMMAND, percentage, unwrapped
+from stagerl_plugins.rewards.math.answers import TEXT_COMMAND, percentage, unwrapped
 
 _SIGNS = {"$": "dollars", "\u20ac": "euros", "\u00a3": "pounds", r"\pounds": "pounds", r"\euro": "euros"}
 _MONEY = re.compile(

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 
 import psutil
 
-from stagerl_plugins.rewards import message
 from stagerl_plugins.rewards.call import describe
+from stagerl_plugins.rewards.processes import message
 from stagerl_plugins.types import Outcome, Verdict
 
 LONGEST_WAIT = 3600.0  # in one call: the operating system takes no more than 24 days

@@ -1,8 +1,8 @@
 """Verdict processes from inside.
 
-`python -m stagerl_plugins.rewards.worker DESCRIPTOR` is the process that the others are forked from: it loads the
-plugins and builds the rewards once, so that a verdict process that was killed is replaced within milliseconds. It runs
-no reward itself and so always answers.
+`python -m stagerl_plugins.rewards.processes.worker DESCRIPTOR` is the process that the others are forked from: it loads
+the plugins and builds the rewards once, so that a verdict process that was killed is replaced within milliseconds. It
+runs no reward itself and so always answers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import psutil
 
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards import message
 from stagerl_plugins.rewards.call import WorkerSetup, call, describe, why_unbuilt
-from stagerl_plugins.rewards.family import adopt_orphans, die_with_parent, end, end_orphans, lead_group
-from stagerl_plugins.rewards.tidy import Tidy
+from stagerl_plugins.rewards.processes import message
+from stagerl_plugins.rewards.processes.family import adopt_orphans, die_with_parent, end, end_orphans, lead_group
+from stagerl_plugins.rewards.processes.tidy import Tidy
 from stagerl_plugins.types import Verdict
 
 CALLS = 5000  # after so many a process is replaced, whatever its rewards have leaked

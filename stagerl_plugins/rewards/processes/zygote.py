@@ -20,7 +20,7 @@ from typing import Any
 
 from stagerl_plugins.protocols import Spec
 from stagerl_plugins.rewards.call import describe
-from stagerl_plugins.rewards.process import VerdictProcess
+from stagerl_plugins.rewards.processes.process import VerdictProcess
 
 START_SECONDS = 60.0  # processes that take longer to start, or to build a reward, are given up
 PAUSE_SECONDS = 10.0  # before the next try, so that all who wait learn of it and do not try one after the other
@@ -129,7 +129,7 @@ class Zygote:
         with theirs:
             self._process = self._control = None
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "stagerl_plugins.rewards.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "stagerl_plugins.rewards.processes.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # what a reward prints must not mix with a command's results

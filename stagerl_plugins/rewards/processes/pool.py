@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from stagerl_plugins.protocols import Spec
 from stagerl_plugins.rewards.call import describe, none_judged
-from stagerl_plugins.rewards.message import packed
-from stagerl_plugins.rewards.process import DiedError, DiedIdleError, VerdictProcess
-from stagerl_plugins.rewards.zygote import ATTEMPTS, StartError, Zygote
+from stagerl_plugins.rewards.processes.message import packed
+from stagerl_plugins.rewards.processes.process import DiedError, DiedIdleError, VerdictProcess
+from stagerl_plugins.rewards.processes.zygote import ATTEMPTS, StartError, Zygote
 from stagerl_plugins.types import Response, Verdict
 
 AHEAD = 32  # calls at most that a process is given ahead, while it makes another one

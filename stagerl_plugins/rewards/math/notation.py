@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from stagerl_plugins.rewards.answers import MINUS
+from stagerl_plugins.rewards.math.answers import MINUS
 
 _SIGNS = str.maketrans(
     MINUS

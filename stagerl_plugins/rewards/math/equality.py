@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Literal
 
-from stagerl_plugins.rewards.answers import percentage
+from stagerl_plugins.rewards.math.answers import percentage
 
 Percent = Literal["either", "fraction", "number"]
 

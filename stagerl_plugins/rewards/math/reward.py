@@ -14,11 +14,11 @@ from pydantic import Field, model_validator
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.answers import elements, last_number, letter, repeats, words
-from stagerl_plugins.rewards.boxed import last_boxed
-from stagerl_plugins.rewards.equality import Equality, Percent, search
-from stagerl_plugins.rewards.notation import spelled
-from stagerl_plugins.rewards.units import without_unit
+from stagerl_plugins.rewards.math.answers import elements, last_number, letter, repeats, words
+from stagerl_plugins.rewards.math.boxed import last_boxed
+from stagerl_plugins.rewards.math.equality import Equality, Percent, search
+from stagerl_plugins.rewards.math.notation import spelled
+from stagerl_plugins.rewards.math.units import without_unit
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 stagerl_contract = 1
