@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import stat
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,6 +38,7 @@ _START_SECONDS = 60.0
 _PATIENCE = 10.0  # times the limit: what the zygote itself waits where the machine is busy, and
 _SPARE_SECONDS = 30.0  # so much more before it is called lost
 _END_SECONDS = 0.5  # that it may take to end, before it is asked to, and before it is made to
+_LEAVE_SECONDS = 60.0  # the same for one that has much to remove
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # only a process of one thread can fork
 # each thread's own heap would take 64 MB of a program's address space; and nothing of ours, which programs could read
 _ENVIRONMENT = {**dict.fromkeys(_ONE_THREAD, "1"), "MALLOC_ARENA_MAX": "1"}
@@ -79,6 +82,8 @@ class WarmInterpreter:
             patience = _PATIENCE * limits.seconds + _SPARE_SECONDS
             answer = self._ask(asdict(limits), patience, files)
             stdout, stderr = contents(files.stdout, limits.output_bytes), contents(files.stderr, _STDERR_BYTES)
+        if answer.get("last"):
+            self._let_go()
         return _execution(answer, stdout.decode(errors="surrogateescape"), stderr.decode(errors="replace"))
 
     def start(self) -> None:
@@ -173,12 +178,18 @@ class WarmInterpreter:
         if self._process is not None and self._process.poll() is not None:
             self.close()
 
-    def close(self) -> None:
-        """End it. What its program started ends with it."""
+    def _let_go(self) -> None:
+        """Have it end in its own time: what its last program made takes a while to remove. The next run starts anew."""
+        old = copy.copy(self)
+        threading.Thread(target=old.close, args=[_LEAVE_SECONDS], name="ends-interpreter").start()
+        self._socket = self._process = self._uid_lock = self._work = None
+
+    def close(self, seconds: float = _END_SECONDS) -> None:
+        """End it, within so much time if it can. What its program started ends with it."""
         if self._socket is not None:
             self._socket.close()
         if self._process is not None:
-            _end(self._process)
+            _end(self._process, seconds)
         if self._uid_lock is not None:
             self._uid_lock.close()
         if self._work is not None:
@@ -186,11 +197,11 @@ class WarmInterpreter:
         self._socket = self._process = self._uid_lock = self._work = None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
     """Have an interpreter end, and kill what is left of its session, which is nothing unless it was killed itself."""
     for end in (process.terminate, process.kill):  # it ends by itself when its socket closes
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_END_SECONDS)
+            process.wait(seconds)
         end()
     process.wait()
     if process.returncode != 0:

@@ -26,6 +26,7 @@ _NEW_OF_ZYGOTE = (
 )  # fmt: skip
 _NEW_OF_PROGRAM = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
 _THREADS = 33  # of a program that may start no processes
+_CLEAN_SECONDS = 0.5
 _FILE_MB = 64  # of one file in tiers B and C, where the sum of all is looked at from time to time
 
 
@@ -97,10 +98,13 @@ class Box:
         kernel.landlock_restrict(self._rules)
         kernel.install_filter(self._filters[bounds.processes > 1])
 
-    def clean(self) -> None:
-        """Empty the folder that programs may write to; in tier A it has ended with the program."""
-        if not self.is_a:
-            disk.empty(self.work)
+    def clean(self) -> bool:
+        """Empty the folder that programs may write to; in tier A it has ended with the program.
+
+        Returns:
+            Whether it is empty: a program can make more than can soon be removed.
+        """
+        return self.is_a or disk.empty(self.work, _CLEAN_SECONDS)
 
     def has_more_files(self, most_mb: int) -> bool:
         """Whether a program has made more megabytes of files; never in tier A, where they have their own bound."""

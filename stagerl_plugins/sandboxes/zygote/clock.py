@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .family import family_of, threads_of, words_of
 
@@ -22,10 +23,10 @@ class Clock:
     """
 
     def __init__(self, pid: int) -> None:
-        self.seconds = self._used = 0.0
+        self.seconds = self._counted = self._used = 0.0
         self._pid = pid
         self._began = self._looked = time.monotonic()
-        self._seen: dict[str, tuple[float, float]] = {}
+        self._seen: dict[str, _Thread] = {}
 
     @property
     def elapsed(self) -> float:
@@ -36,24 +37,39 @@ class Clock:
         """Count the time until now. A thread that began and ended since the last look is not seen.
 
         The kernel tells what a thread waited when it gets a processor: it may be more than what passed since then.
+        Before that a thread that could run and did not is taken to wait, or one long wait would look like a slow
+        program.
         """
         now = time.monotonic()
         passed, self._looked = now - self._looked, now
-        waited, seen = 0.0, {}
-        for thread, (running, waiting) in _threads(self._pid):
-            before = self._seen.get(thread, (0.0, 0.0))
-            self._used += running - before[0]
-            waited = max(waited, waiting - before[1])
-            seen[thread] = running, waiting
+        waited, waits, seen = 0.0, 0.0, {}
+        for thread, running, waiting in _threads(self._pid):
+            before = self._seen.get(thread, _Thread(0.0, 0.0, now))
+            self._used += running - before.running
+            waited = max(waited, waiting - before.waiting)
+            waits_now = 0 < running == before.running and _could_run(thread)
+            seen[thread] = _Thread(running, waiting, before.ran if waits_now else now)
+            waits = max(waits, now - seen[thread].ran)
         self._seen = seen
-        self.seconds = max(self.seconds + passed - waited, self._used / _PROCESSORS)
+        least = self._used / _PROCESSORS
+        self._counted = max(self._counted + passed - waited, least)
+        self.seconds = max(self._counted - waits, least)
 
 
-def _threads(pid: int) -> Iterator[tuple[str, tuple[float, float]]]:
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    """Seconds that it ran and that it waited; and when it was last seen to have run, or not to want to."""
+
+    running: float
+    waiting: float
+    ran: float
+
+
+def _threads(pid: int) -> Iterator[tuple[str, float, float]]:
     """Each thread of a process and its descendants: seconds that it ran, and that it waited for a processor."""
     for process in family_of([pid]):
         for thread in threads_of(process):
-            yield thread, _times(f"{thread}/schedstat")
+            yield thread, *_times(f"{thread}/schedstat")
 
 
 def _times(path: str) -> tuple[float, float]:
@@ -63,3 +79,11 @@ def _times(path: str) -> tuple[float, float]:
         return int(ran) / 1e9, int(waited) / 1e9
     except (OSError, ValueError):
         return 0.0, 0.0
+
+
+def _could_run(thread: str) -> bool:
+    try:
+        with open(f"{thread}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] == b"R"
+    except (OSError, IndexError):  # it ended
+        return False

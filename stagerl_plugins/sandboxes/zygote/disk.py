@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 from .family import children_of, family_of, threads_of
 
+MOST_FILES = 2048  # and folders: each takes a while to remove
 _LONGEST_PATH = 1024
 _PAGE = 4096
 
@@ -17,20 +19,24 @@ _PAGE = 4096
 def used(folder: str, most: float) -> float:
     """Bytes on the disk of all below a folder, each file counted with a page at least, and of files without a name.
 
-    Infinite where folders are nested deeper than anything needs, or one cannot be looked into. What is more than `most`
-    is not counted to its end, as a program may make folders faster than they are looked into.
+    Infinite where there are more than `MOST_FILES`, folders are nested deeper than anything needs, or one cannot be
+    looked into. What is more than `most` is not counted to its end, as a program may make folders faster than they are
+    looked into.
     """
     named = _named(folder, most)
     return named if named > most else named + _nameless(folder, children_of(os.getpid()))
 
 
 def _named(folder: str, most: float) -> float:
-    total, waiting = 0.0, [folder]
+    total, number, waiting = 0.0, 0, [folder]
     while waiting:
         try:
             for entry in os.scandir(waiting.pop()):
                 with suppress(FileNotFoundError):  # the program is at work there: the others count
                     total += max(_PAGE, entry.stat(follow_symlinks=False).st_blocks * 512)
+                number += 1
+                if number > MOST_FILES:
+                    return math.inf
                 if total > most:
                     return total
                 if entry.is_dir(follow_symlinks=False):
@@ -74,15 +80,20 @@ def _mapped(folder: str, pid: int) -> Iterator[tuple[int, int]]:
                 yield int(inode), int(offset, 16) + end - start
 
 
-def empty(folder: str) -> None:
+def empty(folder: str, seconds: float = math.inf) -> bool:
     """Remove all that a program left in a folder, whatever its permissions, however deeply it is nested.
 
     A folder inside one is moved to the top before it is looked into: so no path gets long.
+
+    Returns:
+        Whether so much time was enough for it.
     """
     os.chmod(folder, 0o700)
-    number = 0
+    number, deadline = 0, time.monotonic() + seconds
     while names := os.listdir(folder):
         for name in names:
+            if time.monotonic() > deadline:
+                return False
             path = os.path.join(folder, name)
             if os.path.islink(path) or not os.path.isdir(path):
                 os.unlink(path)
@@ -99,3 +110,4 @@ def empty(folder: str) -> None:
                 os.rename(one, target)
             os.rmdir(path)
     os.utime(folder, (0, 0))  # which a program may have set, for the next one to read
+    return True

@@ -14,6 +14,7 @@ from typing import Any
 from . import kernel, program
 from .box import Bounds, Box, end_all_below
 from .clock import Clock
+from .disk import MOST_FILES
 from .output import Output
 
 EXITED, TIMED_OUT, OVER_LIMIT, LOST = "exited", "timed_out", "over_limit", "lost"
@@ -41,7 +42,7 @@ class Files:
 
 
 def execute(box: Box, files: Files, bounds: Bounds) -> dict[str, Any]:
-    """Run a program once and say how it ended, as JSON values."""
+    """Run a program once and say how it ended, as JSON values. The box is not clean afterwards."""
     outputs = Output(files.stdout, bounds.output_bytes), Output(files.stderr, _STDERR_BYTES)
     status_read, status_write = os.pipe()
     pid = kernel.fork_into(box.namespaces)
@@ -65,7 +66,6 @@ def execute(box: Box, files: Files, bounds: Bounds) -> dict[str, Any]:
     finally:
         for descriptor in (status_read, *(one.read for one in outputs)):
             os.close(descriptor)
-        box.clean()
 
 
 def _become_program(box: Box, text: int, bounds: Bounds, streams: tuple[int, ...], status: int) -> None:
@@ -160,7 +160,10 @@ class _Watch:
         if now >= self._disk_due:
             self._disk_due = now + _LOOK_AT_DISK
             if self._box.has_more_files(self._bounds.disk_mb):
-                self.how, self.detail = OVER_LIMIT, f"more than {self._bounds.disk_mb} MB of files"
+                self.how, self.detail = (
+                    OVER_LIMIT,
+                    f"more than {self._bounds.disk_mb} MB of files, or {MOST_FILES} files",
+                )
         if now >= self._clock_due and self.how == EXITED:
             self._check_clock(now)
 

@@ -34,7 +34,8 @@ def main(descriptor: int) -> None:
 
     The first message in is the confinement: `tier`, `uid`, `folders`, `work`, and `modules` to import; the first out
     says `ready`, or what `failed`. Then each message in is a run's bounds, with its files, and each message out how it
-    ended. No program and no input or output is ever in this process's memory, which programs are forked with.
+    ended, and whether it was the `last`. No program and no input or output is ever in this process's memory, which
+    programs are forked with.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the host ends us
     host = socket.socket(fileno=descriptor)
@@ -55,7 +56,7 @@ def main(descriptor: int) -> None:
     gc.disable()
     gc.collect()
     gc.freeze()
-    with suppress(ConnectionError):  # who started us is gone
+    with suppress(OSError):  # who started us is gone, or what a program left cannot be removed
         _send(host, {"ready": os.getpid()})
         _serve(host, box)
     box.leave()
@@ -67,7 +68,11 @@ def _serve(host: socket.socket, box: Box) -> None:
         try:
             if bounds is None or len(files) != _FILES:
                 return
-            _send(host, _run(box, Files(*files), Bounds(**bounds)))
+            answer = _run(box, Files(*files), Bounds(**bounds))
+            clean = box.clean()
+            _send(host, {**answer, "last": not clean})
+            if not clean:  # another takes our place while we remove the rest
+                return
         finally:
             for file in files:
                 os.close(file)

@@ -37,3 +37,11 @@ def test_more_than_it_may_be_is_not_counted_to_its_end(folder):
     path, looked_into = folder
     assert 8192 < disk.used(path, 8192) <= 4 * 4096
     assert looked_into == [path]
+
+
+def test_so_many_files_are_too_many_whatever_they_hold(tmp_path):
+    for number in range(disk.MOST_FILES):
+        (tmp_path / str(number)).touch()
+    assert disk.used(str(tmp_path), 1e9) == disk.MOST_FILES * 4096
+    (tmp_path / "one more").touch()
+    assert disk.used(str(tmp_path), 1e9) == float("inf")

@@ -114,6 +114,12 @@ BOMBS = {
         "import os, uuid\nos.mkdir('d', 0o300)\nwhile True:\n    open(f'd/{uuid.uuid4()}', 'wb').write(bytes(1 << 20))",
         Limits(seconds=5, disk_mb=8),
     ),
+    "more files than can be removed": (
+        "import os, threading\ndef make(number):\n    try:\n        for n in range(10**6): os.mkdir(f'{number}_{n}')\n"
+        "    except OSError: os._exit(1)\n"
+        "for number in range(30): threading.Thread(target=make, args=[number]).start()",
+        Limits(seconds=1),
+    ),
     "output": ("while True: print('x' * 100_000)", Limits(seconds=5, output_bytes=100_000)),
     "standard error": ("import sys\nwhile True: print('x' * 100_000, file=sys.stderr)", Limits(seconds=1)),
     "descriptors": ("import os\nwhile True: os.dup(0)", LIMITS),

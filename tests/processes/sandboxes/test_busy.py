@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 from stagerl_plugins.types import Ended, Limits
@@ -45,6 +47,44 @@ def test_what_it_waits_for_a_processor_does_not_count(warm, busy, where):
     assert seen.ended is Ended.EXITED, seen
     assert took > 1.5
     assert 0.7 < seen.seconds < 1.5
+
+
+@pytest.fixture
+def starve():
+    """Hands one processor for 4 seconds to a process of real time: others there run for 50 ms each second."""
+    hogs = []
+
+    def starve(pid: int) -> None:
+        place = min(os.sched_getaffinity(0))
+        hog = "import time\nend = time.monotonic() + 4\nwhile time.monotonic() < end: pass"
+        hogs.append(subprocess.Popen([sys.executable, "-S", "-c", hog]))
+        os.sched_setaffinity(hogs[-1].pid, {place})
+        os.sched_setscheduler(hogs[-1].pid, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setaffinity(pid, {place})
+
+    yield starve
+    for hog in hogs:
+        hog.kill()
+        hog.wait()
+
+
+@pytest.mark.skipif(os.getuid() != 0 or len(os.sched_getaffinity(0)) < 2, reason="needs root and two processors")
+def test_one_long_wait_for_a_processor_does_not_count(warm, starve):
+    assert warm.run("print(1)", "", Limits(seconds=5)).stdout == "1\n"
+    interpreter = psutil.Process(warm.pid).children() or [
+        psutil.Process(warm.pid)
+    ]  # in tier A one waits for it outside
+    program = "import time\ntime.sleep(0.3)\nwhile time.thread_time() < 0.1: pass"
+    with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        running = pool.submit(warm.run, program, "", Limits(seconds=1))
+        while not (programs := interpreter[0].children()):
+            assert time.monotonic() - began < 30
+        starve(programs[0].pid)
+        seen = running.result(60)
+    assert seen.ended is Ended.EXITED, seen
+    assert time.monotonic() - began > 1
+    assert 0.35 < seen.seconds < 1
 
 
 @pytest.mark.parametrize("many", [1, 8])
