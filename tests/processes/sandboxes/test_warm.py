@@ -71,6 +71,7 @@ ORDINARY = [
     ("import sys; sys.stdout = open(1, 'w', closefd=False); print(1)", "", "1\n", 0),
     ("print(open(0).read())", "abc", "abc\n", 0),
     ("print(open('/dev/stdin').read(), file=open('/dev/stdout', 'w'))", "abc", "abc\n", 0),
+    ("import inspect\ndef f(): pass\nprint(inspect.getsource(f), end='')", "", "def f(): pass\n", 0),
     ("print(open('/dev/fd/0').read())", "abc", "abc\n", 0),
     ("import os; print(os.read(0, max(os.fstat(0).st_size, 8192)))", "abc", "b'abc'\n", 0),
     ("import fileinput; print([*fileinput.input()])", "a\nb", "['a\\n', 'b']\n", 0),
