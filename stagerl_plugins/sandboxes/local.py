@@ -56,13 +56,19 @@ class LocalSandbox(Sandbox):
     """
 
     def __init__(self, options: LocalOptions, setup: Any) -> None:
-        interpreter = Interpreter.of(options.python, options.modules)
-        self.tier = choose_tier(options.tier, interpreter)
+        self._options = options
+        self._interpreter = Interpreter.of(options.python, options.modules)
+        self.tier = choose_tier(options.tier, self._interpreter)
         self.parts = {f"sandbox_tier_{self.tier}": 1.0}
-        self._memory = Memory(options.remember_mb << 20)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the threads: once, and again in a process that was forked from ours, which has none of them."""
+        self._process = os.getpid()
+        self._memory = Memory(self._options.remember_mb << 20)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        workers = options.workers or len(os.sched_getaffinity(0))
-        arguments = (self._jobs, self.tier, interpreter)
+        workers = self._options.workers or len(os.sched_getaffinity(0))
+        arguments = (self._jobs, self.tier, self._interpreter)
         self._threads = [
             threading.Thread(target=_serve, args=arguments, name=f"sandbox-{number}", daemon=True)
             for number in range(workers)
@@ -72,6 +78,9 @@ class LocalSandbox(Sandbox):
         self._stop = weakref.finalize(self, _stop, self._jobs, self._threads)
 
     async def run(self, program: str, inputs: Sequence[str], limits: Limits) -> list[Execution]:
+        if os.getpid() != self._process:
+            self._stop.detach()
+            self._begin()
         waiting = [asyncio.wrap_future(self._submit(program, stdin, limits)) for stdin in inputs]
         return list(await asyncio.gather(*waiting))
 

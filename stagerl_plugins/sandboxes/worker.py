@@ -53,6 +53,9 @@ class Worker:
 
     def submit(self, run: Callable[[], Awaitable[Sequence[Execution]]], futures: Collection[Future[Execution]]) -> None:
         """Set these futures to what a run returns, in order, and to lost executions if it fails."""
+        if os.getpid() != self._process:
+            _lose(futures, "the sandbox belongs to the process that this one was forked from")
+            return
         with self._lock:
             if not self._stopped:
                 asyncio.run_coroutine_threadsafe(self._serve(run, futures), self._loop)

@@ -8,7 +8,7 @@ from typing import Literal
 
 Take = Literal["last_block", "first_block", "all_blocks", "whole"]
 
-_PYTHON = re.compile(r"\s*\{?\s*\.?(?:python|py)[0-9.]*(?![\w+#-])", re.IGNORECASE)
+_PYTHON = re.compile(r"\s*(?:\{\s*)?\.?(?:python|py)[0-9.]*(?![\w+#-])", re.IGNORECASE)
 _AROUND = r"(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+|<[\w|/]+>[ \t]*)"  # an item of a list, a tag
 _FENCE = re.compile(rf"([ \t]*{_AROUND}*)(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
 _END = re.compile(r"([`~]+)\s*(?:<[\w|/]+>\s*)*")

@@ -7,24 +7,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .family import family_of, threads_of, words_of
+from .family import children_of, family_of, threads_of, words_of
 
 _PROCESSORS = len(os.sched_getaffinity(0))
 
 
 class Clock:
-    """The time of a process and all that it starts, added up from one look to the next.
+    """The time of all that this process started, added up from one look to the next.
 
     Of the time between two looks that counts which no thread of theirs waited for a processor; but in all no less than
-    what they had of them, so that threads that wait for each other alone gain nothing.
-
-    Args:
-        pid: The process.
+    what they had of them, so that threads that wait for each other alone gain nothing: orphans that we adopted, too.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self) -> None:
         self.seconds = self._counted = self._used = 0.0
-        self._pid = pid
         self._began = self._looked = time.monotonic()
         self._seen: dict[str, _Thread] = {}
 
@@ -43,7 +39,7 @@ class Clock:
         now = time.monotonic()
         passed, self._looked = now - self._looked, now
         waited, waits, seen = 0.0, 0.0, {}
-        for thread, running, waiting in _threads(self._pid):
+        for thread, running, waiting in _threads():
             before = self._seen.get(thread, _Thread(0.0, 0.0, now))
             self._used += running - before.running
             waited = max(waited, waiting - before.waiting)
@@ -65,9 +61,9 @@ class _Thread:
     ran: float
 
 
-def _threads(pid: int) -> Iterator[tuple[str, float, float]]:
-    """Each thread of a process and its descendants: seconds that it ran, and that it waited for a processor."""
-    for process in family_of([pid]):
+def _threads() -> Iterator[tuple[str, float, float]]:
+    """Each thread of our descendants: seconds that it ran, and that it waited for a processor."""
+    for process in family_of(children_of(os.getpid())):
         for thread in threads_of(process):
             yield thread, *_times(f"{thread}/schedstat")
 

@@ -108,7 +108,7 @@ class _Watch:
         self.how, self.detail = EXITED, ""
         self.exit_code: int | None = None
         self._box, self._pid, self._bounds = box, pid, bounds
-        self._clock = Clock(pid)
+        self._clock = Clock()
         now = time.monotonic()
         self._clock_due = now + min(_LOOK_AT_CLOCK, bounds.seconds)
         self._disk_due = math.inf if box.is_a else now + _LOOK_AT_DISK

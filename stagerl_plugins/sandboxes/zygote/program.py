@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import builtins
 import gc
+import io
+import linecache
 import os
 import random
 import signal
@@ -43,6 +45,8 @@ def run(text: str, folder: str) -> NoReturn:
     main.__file__ = sys.argv[0]
     main.__dict__["__builtins__"] = builtins  # where `exec` would put a dictionary
     sys.modules["__main__"] = main
+    # there is no such file: what is asked of its lines is told from here
+    linecache.cache[main.__file__] = len(text), None, io.StringIO(text, newline=None).readlines(), main.__file__
     ours = 2 + sum(1 for _ in traceback.walk_stack(sys._getframe()))  # calls around the program's first one
     sys.setrecursionlimit(sys.getrecursionlimit() + ours)
     gc.enable()

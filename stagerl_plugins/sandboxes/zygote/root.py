@@ -9,7 +9,7 @@ from . import kernel
 
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
-STREAMS = ("stdin", "stdout", "stderr")
+STREAMS = {"fd": "", "stdin": "0", "stdout": "1", "stderr": "2"}
 WRITABLE = "/box"
 WORK = (
     f"{WRITABLE}/tmp"  # where each program gets a file system; Landlock's rules look at what lies above a mount point
@@ -37,7 +37,7 @@ def build(folders: Iterable[str], host_processes: bool) -> None:
         else:
             source = f"/proc/self/fd/{descriptor}"  # the path itself may lie below what is mounted now
             _bind(source, base + path, os.path.isdir(source))
-    for number, name in enumerate(STREAMS):
+    for name, number in STREAMS.items():
         os.symlink(f"/proc/self/fd/{number}", f"{base}/dev/{name}")
     os.mkdir(f"{base}/proc")
     os.makedirs(base + WORK)

@@ -44,7 +44,8 @@ def main(descriptor: int) -> None:
         return
     try:
         sys.path += settings["paths"]
-        site.setquit()  # `exit` and `quit`, as without -S
+        site.setquit()  # `exit`, `quit`
+        site.sethelper()  # and `help`, as without -S
         for name in (*_OFTEN, *settings["modules"]):
             importlib.import_module(name)
         box = Box(settings["tier"], settings["uid"], settings["folders"], settings["work"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future
 
@@ -39,3 +40,17 @@ def test_a_close_that_fails_ends_the_thread():
         worker.stop()
     worker.thread.join(10)
     assert not worker.thread.is_alive()
+
+
+def test_in_a_process_that_was_forked_a_run_is_lost_and_not_waited_for():
+    async def nothing():
+        return []
+
+    worker = Worker("parent's", nothing)
+    pid = os.fork()
+    if pid == 0:
+        future = Future()
+        worker.submit(nothing, [future])
+        os._exit(0 if future.done() and future.result().ended is Ended.LOST else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    worker.stop()

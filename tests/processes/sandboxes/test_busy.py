@@ -26,6 +26,21 @@ threads = [threading.Thread(target=time.sleep, args=(20,)) for _ in range(30)]
 for thread in threads: thread.start()
 """
 
+ORPHANS = """
+import os
+read, write = os.pipe()
+for _ in range(60):
+    if not os.fork():
+        if not os.fork():
+            os.close(write)
+            os.read(read, 1)
+            while True: pass
+        os._exit(0)
+    os.wait()
+os.close(write)
+while True: pass
+"""
+
 
 @pytest.fixture
 def busy():
@@ -91,6 +106,12 @@ def test_one_long_wait_for_a_processor_does_not_count(warm, starve):
 def test_processes_that_wait_for_each_other_gain_no_time(warm, many):
     program = f"import os\nfor _ in range({many - 1}):\n    if not os.fork(): break\nwhile True: pass"
     assert warm.run(program, "", Limits(seconds=1, processes=max(2, many))).ended is Ended.TIMED_OUT
+
+
+def test_processes_that_nobody_waits_for_gain_no_time_for_another(warm):
+    begun = time.monotonic()
+    assert warm.run(ORPHANS, "", Limits(seconds=1, processes=64)).ended is Ended.TIMED_OUT
+    assert time.monotonic() - begun < 9  # else it is called lost at 10
 
 
 def test_threads_that_only_sleep_are_timed_out(warm, busy):

@@ -84,6 +84,7 @@ def test_no_mutated_solution_of_human_eval_passes(sandbox):
         (ADD, "from __future__ import annotations\ndef add(a: Some, b) -> Thing: return a + b", 1.0),
         (PROMPT, "from __future__ import annotations\ndef add(a: Some, b) -> Thing: return a + b", 1.0),
         (ADD, "add = functools.partial(operator.add)", 1.0),
+        (ADD, "import inspect\ndef add(a, b): return a + b if 'a + b' in inspect.getsource(add) else 0", 1.0),
         (ADD, "def add(a, b): return a + b\nif __name__ == '__main__': print(add(*map(int, input().split())))", 1.0),
         (ADD, "def add(a, b):\n    yield a + b", 0.0),
         (ADD, "async def add(a, b): return a + b", 0.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import random
 import time
@@ -146,6 +147,20 @@ def test_closing_it_loses_what_waits_and_leaves_no_process():
     assert after.ended is Ended.LOST
     assert after.detail == "the sandbox was closed"
     assert interpreters() == []
+
+
+def test_a_process_that_was_forked_has_interpreters_of_its_own(sandbox):
+    assert run(sandbox, ECHO, ["1"])[0].stdout == "1\n"
+    ours, theirs = multiprocessing.Pipe()
+    forked = multiprocessing.get_context("fork").Process(target=lambda: theirs.send(run(sandbox, ECHO, ["2"])[0]))
+    forked.start()
+    answered = ours.poll(30)
+    if not answered:
+        forked.kill()
+    forked.join()
+    assert answered
+    assert ours.recv().stdout == "2\n"
+    assert run(sandbox, ECHO, ["3"])[0].stdout == "3\n"
 
 
 def test_one_that_nobody_holds_any_more_leaves_no_process():

@@ -82,8 +82,9 @@ def test_a_block_that_was_cut_off_is_one_where_it_is_wanted():
     assert program_in(text + "\n```", "last_block", unclosed=True) == "cut off\n"
 
 
-def test_quotes_without_end_do_not_keep_the_judge_busy():
+def test_quotes_and_blanks_without_end_do_not_keep_the_judge_busy():
     began = time.process_time()
+    program_in("```" + " " * 30_000 + "x", "last_block")
     for line in ('"' + '\\"' * 200_000, "'" * 400_001, ("```python\nx = '''\n```\n" * 20_000), "```python\n" * 50_000):
         program_in("```python\n" + line, "last_block")
     assert time.process_time() - began < 5
