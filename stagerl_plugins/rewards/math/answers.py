@@ -10,13 +10,14 @@ TEXT_COMMAND = r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operat
 _TEXT_COMMAND = re.compile(TEXT_COMMAND)
 _ALL_TEXT = re.compile(rf"{TEXT_COMMAND}\{{([^{{}}]*)\}}")
 _WORDS = re.compile(rf"{TEXT_COMMAND}\{{[^{{}}]*[A-Za-z][^{{}}]*\}}")
+_MIXED = re.compile(r"(?<=[0-9]) (?=[0-9]+/[0-9])")
 _SIZE = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\!")
 _BLANK = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![A-Za-z]))+")
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*(?:[)\]]\s*[.:]?|[.:]|$)\s*(.*)", re.DOTALL)
 _MORE_LETTERS = re.compile(r"(?:and|or)\b|[,;/&]")
 _PERCENT = re.compile(
     r"(?:\\?%|\{\s*\\?%\s*\}|(?<![A-Za-z\\])(?:percent(?:age)?|pct)"
-    rf"|{TEXT_COMMAND}\{{\s*(?:percent(?:age)?|pct|\\?%)\s*\.?\s*\}})\Z"
+    rf"|{TEXT_COMMAND}\{{\s*(?:percent(?:age)?|pct|\\?%)\s*(?:\.\s*)?\}})\Z"
 )
 MINUS = str.maketrans("\u2212\u2013\u2012\ufe63\uff0d", "-----")  # minus signs and short dashes
 _NUMBER = re.compile(
@@ -38,7 +39,7 @@ _CLOSING = frozenset({")", "]", "}", r"\}"})
 
 def words(text: str) -> str:
     """An answer's text without LaTeX's text commands, blanks, capitals and a full stop at the end."""
-    return _BLANK.sub("", _readable(text)).casefold().rstrip(".")
+    return _BLANK.sub("", _MIXED.sub("+", _readable(text))).casefold().rstrip(".")
 
 
 def repeats(answer: str, truth: str) -> bool:
@@ -84,7 +85,7 @@ def last_number(text: str) -> str | None:
 
 def unwrapped(text: str) -> str:
     """An answer without the dollars, the one text command and the full stop that are around all of it."""
-    if text.strip().startswith("$") and re.search(r"[^\\]\$\s*\.?\s*\Z", text):
+    if text.strip().startswith("$") and re.search(r"[^\\]\$\s*(?:\.\s*)?\Z", text):
         text = text.lstrip("$ \n").rstrip("$. \n")
     text = text.strip(" \n").rstrip(". \n")
     whole = _ALL_TEXT.fullmatch(text)

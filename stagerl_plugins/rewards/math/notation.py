@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from stagerl_plugins.rewards.math.answers import MINUS
+from stagerl_plugins.rewards.math.boxed import last_boxed
 
 _SIGNS = str.maketrans(
     MINUS
@@ -24,12 +25,13 @@ _SIGNS = str.maketrans(
 )
 _RAISED = re.compile("[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
 _PARTS = re.compile("[\u00bc-\u00be\u2150-\u215e]")  # one sign for a fraction
-_ROOT = re.compile(r"\u221a\s*(?:(?=\{)|\(([^()]*)\)|([0-9]+|[A-Za-z]))")
+_ROOT = re.compile(r"\u221a\s*(?:(?=\{)|\(([^()]*)\)|([0-9]+(?:\.[0-9]+)?|[A-Za-z]))")
 _LOOKS = re.compile(
     r"\\(?:big|Big|bigg|Bigg)[lrm]?(?![A-Za-z])\s*"
     r"|\\(?:displaystyle|textstyle|underline|bf|rm|it|tiny|small|large|Large|LARGE|huge|Huge)(?![A-Za-z])\s*"
-    r"|\\(?:(?:text)?color|[hv]space\*?|[hv]?phantom)\s*\{[^{}]*\}\s*"
+    r"|\\(?:text)?color\s*\{[^{}]*\}\s*"
 )
+_GAP = re.compile(r"\\(?:[hv]space\*?|[hv]?phantom)\s*\{[^{}]*\}\s*")  # between digits: they are two numbers
 _NAMES = {
     r"\degree": r"^\circ ",
     r"\varnothing": r"\emptyset",
@@ -45,10 +47,15 @@ _UNIT_VECTOR = re.compile(r"\\(?:mathbf|mathrm)\s*\{\s*([ijk])\s*\}")  # or the 
 _BRACKET = re.compile(r"\\[lr](brace|brack|paren|angle)(?![A-Za-z])\s*")
 _BRACKETS = {"brace": (r"\{", r"\}"), "brack": ("[", "]"), "paren": ("(", ")"), "angle": ("(", ")")}
 _ROW_END = re.compile(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|ex|em|mm|cm)\s*\]")
-_THIN_THOUSANDS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:(?:\\[,;:! ]|~|\{,\}|\\text\{,\})[0-9]{3})+(?![0-9])")
-_WIDE_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?")
-_NAMED_THOUSANDS = re.compile(r"[A-Za-z]\s*=\s*[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
-_REPEATING = re.compile(r"(?<![0-9.])([0-9]{0,15})\.([0-9]{0,15})\\(?:overline|bar)\s*\{([0-9]{1,15})\}")
+_THIN_THOUSANDS = re.compile(  # 2^3\,125 is a product, 0{,}125 a decimal
+    r"(?<![0-9.^])[1-9][0-9]{0,2}(?:(?:\\[,;:! ]|~|\{,\}|\\text\{,\})[0-9]{3})+(?![0-9])"
+)
+_WIDE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?: [0-9]{3})+(?:\.[0-9]+)?")
+_NAMED_THOUSANDS = re.compile(r"[A-Za-z]\s*=\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_REPEATING = re.compile(  # to base ten
+    r"(?<![0-9.})])([1-9][0-9]{0,2}(?:,[0-9]{3}){1,4}|[0-9]{0,15})\.([0-9]{0,15})"
+    r"\\(?:overline|bar)\s*\{([0-9]{1,15})\}(?!\s*_)"
+)
 _MIXED = re.compile(r"([+-]?[0-9]+) ([0-9]+)/([0-9]+)")
 _POWER_OF_TEN = re.compile(  # 2e-3 may be a number less than twice e
     r"([+-]?(?:[0-9]*\.[0-9]+|1))[eE]([+-]?[0-9]{1,3})|([+-]?[0-9]+)(?:e|E\+?)([0-9]{1,3})"
@@ -56,12 +63,16 @@ _POWER_OF_TEN = re.compile(  # 2e-3 may be a number less than twice e
 _CURRENCIES = {"\u20ac": "euros", r"\euro": "euros", "\u00a3": "pounds", r"\pounds": "pounds"}
 _MONEY = re.compile(r"([+-]?)(\u20ac|\u00a3|\\(?:euro|pounds)(?![A-Za-z]))\s*([0-9][0-9.,]*)")
 _NO_WORDS = re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*\{((?:\\[{}$]|[^{}\\A-Za-z])*)\}")
-_END = re.compile(r"(?<!\\right)(?<![.\\])\.\Z|(?<!\\)[,;]\Z|\\\\\Z")
+_BOTH_SIGNS = re.compile(r"\\pm(?![A-Za-z])")
+_BARE_UNIT = re.compile(r"(?<=[0-9}])\s+((?:[cdkm]m|ft|yd|mi)\s*\^\s*(?:[23]|\{[23]\}))\Z")
+_END = re.compile(  # from the first of such signs on: time is linear
+    r"(?:(?<![,;.\s\\])|(?<=\\[,;:! ]))(?:(?<!\\right)(?<![.\\])\.|(?<!\\)[,;]|\\\\|\s)+\Z"
+)
 
 
 def spelled(answer: str) -> str:
     """An answer without what only changes its looks, and in the signs, brackets and numbers that can be read."""
-    text = _LOOKS.sub("", _in_ascii(answer))
+    text = _in_ascii(_plain(answer))
     text = _NAME.sub(lambda found: _NAMES[found[0]], text)
     text = _UNIT_VECTOR.sub(r"{\1}", text)
     text = _BRACKET.sub(lambda found: _BRACKETS[found[1]][found[0].startswith(r"\r")], text)
@@ -69,8 +80,14 @@ def spelled(answer: str) -> str:
     text = _THIN_THOUSANDS.sub(lambda found: re.sub(r"[^0-9]", "", found[0]), text)
     text = _END.sub("", text.replace("~", " ").strip()).strip()
     if whole := _NO_WORDS.fullmatch(text):
-        text = whole[1].strip()
-    return _both_signs(_number(text))
+        text = _END.sub("", whole[1].strip())
+    return _both_signs(_number(_BARE_UNIT.sub(r" \\text{ \1}", text)))
+
+
+def _plain(text: str) -> str:
+    plain = _LOOKS.sub("", _GAP.sub(" ", text)).strip()
+    around = plain != text and plain.startswith("{") and last_boxed(rf"\boxed{plain}") == plain[1:-1]
+    return plain[1:-1] if around else plain  # the braces of {\bf 1,000}
 
 
 def _in_ascii(text: str) -> str:
@@ -103,15 +120,15 @@ def _number(text: str) -> str:
 
 
 def _fraction(repeating: re.Match[str]) -> str:
-    whole, once, again = repeating.groups()
+    whole, once, again = repeating[1].replace(",", ""), repeating[2], repeating[3]
     above = int(whole + once + again) - int(whole + once or "0")
     return rf"\frac{{{above}}}{{{10 ** len(once) * (10 ** len(again) - 1)}}}"
 
 
 def _both_signs(text: str) -> str:
     """The two numbers that a formula with `\\pm` inside of a fraction or such stands for."""
-    before = text.partition(r"\pm")[0]
+    before, *after = _BOTH_SIGNS.split(text)
     inside = before.count("{") > before.count("}")
-    if not inside or text.count(r"\pm") != 1 or any(sign in text for sign in (",", r"\{", r"\mp")):
+    if not inside or len(after) != 1 or any(sign in text for sign in (",", r"\{", r"\mp")):
         return text
-    return ", ".join(text.replace(r"\pm", sign) for sign in "+-")
+    return ", ".join(before + sign + after[0] for sign in "+-")

@@ -9,12 +9,12 @@ from stagerl_plugins.rewards.math.answers import TEXT_COMMAND, percentage, unwra
 
 _SIGNS = {"$": "dollars", "\u20ac": "euros", "\u00a3": "pounds", r"\pounds": "pounds", r"\euro": "euros"}
 _MONEY = re.compile(
-    rf"(?P<minus>-?)\s*(?:{TEXT_COMMAND}\{{\s*)?\\?(?P<sign>\$|\u20ac|\u00a3|\\pounds|\\euro)\s*\}}?\s*(?=[-\d.\\])"
+    rf"(?P<minus>-?)\s*(?:{TEXT_COMMAND}\{{\s*)?\\?(?P<sign>\$|\u20ac|\u00a3|\\pounds|\\euro)\s*(?:\}}\s*)?(?=[-\d.\\])"
 )
-_DEGREES = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|\u00b0|\\degree)\s*\Z")
+_DEGREES = re.compile(r"(?:\^\s*(?:\{\s*)?\\circ(?:\s*\})?|\u00b0|\\degree)\s*\Z")
 _BRACED = rf"{TEXT_COMMAND}\{{(?P<braced>(?:[^{{}}]|\{{[^{{}}]*\}})*)\}}"
 _BARE = r"(?<=[\d\s}~])(?P<bare>[A-Za-z]+(?:(?:/|[ ~])[A-Za-z]+){0,3}[\u00b2\u00b3]?)"
-_POWER = r"\s*(?:\^\s*\{?\s*(?P<power>-?\d)\s*\}?)?\Z"
+_POWER = r"\s*(?:\^\s*(?:\{\s*)?(?P<power>-?\d)(?:\s*\})?)?\Z"
 _BRACED_UNIT = re.compile(_BRACED + _POWER)
 _ANY_UNIT = re.compile(f"(?:{_BRACED}|{_BARE}){_POWER}")
 _NO_LETTER = re.compile(r"\\[,;: ]|[\s~.^$(){}]")

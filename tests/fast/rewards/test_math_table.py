@@ -49,6 +49,11 @@ ANSWERS = r"""
 0.1\overline{6} | \frac{1}{6} | y
 0.1\overline{6} | 0.\overline{16} | n
 -\frac{5}{3} | -1.\overline{6} | y
+\frac{3001}{3} | 1,000.\overline{3} | y
+1, \frac{1}{3} | 1,000.\overline{3} | n
+\frac{4}{33} | 0.\overline{12}_3 | n
+\sqrt{38} | \sqrt{39}.\overline{9} | n
+\sqrt{38} | \sqrt{38}.\overline{9} | n
 \frac{100}{3}\% | 33.\overline{3}\% | y
 = integers and thousands
 1000 | 1,000 | y
@@ -61,6 +66,15 @@ ANSWERS = r"""
 1000 | 10^3 | y
 1000 | 1.0 \times 10^3 | y
 1000 | 1,00 | n
+1000 | 2^3\,125 | y
+1000 | x = 0,125 | n
+0.125 | 0{,}125 | y
+125 | 0{,}125 | n
+12 | 1\hspace{2pt}2 | n
+12 | 1\phantom{0}2 | n
+1000 | 1\hspace{2pt}000 | y
+1000 | {\bf 1,000} | y
+12 | \phantom{-}12 | y
 1000 | 1\ 000 | y
 1000 | 1~000 | y
 1000 | 1 000 | y
@@ -168,6 +182,8 @@ i | -i | n
 8 | 2³ | y
 6 | √36 | y
 2\sqrt{3} | 2√3 | y
+1.5 | √2.25 | y
+2.25 | √2.25 | n
 \sqrt{x+1} | √(x+1) | y
 \sqrt{x} + 1 | √(x+1) | n
 3+4i | 3 + 4 i | y
@@ -216,6 +232,10 @@ k+37 | k + 37 | y
 (1,2) | x=1, y=2 | y
 (1,2) | \bigl(1,2\bigr) | y
 (1,2) | \text{(1, 2)} | y
+(1,2) | {\bf (1,2)} | y
+(1,2) | \color{red}{\left(1,2\right)} | y
+(1,2) | \color{red}{(1,3)} | n
+\{100,200\} | {100,200} | y
 (1,2,3) | (1,2) | n
 \{1,2,3\} | \{3,2,1\} | y
 \{1,2,3\} | 1,2,3 | y
@@ -238,6 +258,7 @@ k+37 | k + 37 | y
 \frac{-1\pm\sqrt{5}}{2} | x = -\frac{1}{2} \pm \frac{\sqrt{5}}{2} | y
 \frac{-1\pm\sqrt{5}}{2} | \frac{-1+\sqrt{5}}{2} | n
 \frac{-1\pm\sqrt{5}}{2} | \frac{1\pm\sqrt{5}}{2} | n
+3 | \sqrt{9 \pmod{0}} | n
 (1,2) | \langle 1, 2 \rangle | y
 (1,2) | \left\langle 2, 1 \right\rangle | n
 \langle \frac{1}{2}, 2 \rangle | \langle 0.5, 2 \rangle | y
@@ -295,6 +316,11 @@ x > 3 | (3,\infty) | y
 5 | 5\,\mathrm{cm^2} | y
 5 | 5 \text{ square feet} | y
 5 | 5 square feet | y
+5 | 5 cm² | y
+\frac{22}{3} | \frac{22}{3} cm^2 | y
+5 | 6 cm² | n
+5m^2 | 5m² | y
+2cm^2 | 2cm² | y
 5 | 6 \text{ cm} | n
 20\% | 20 | y
 20\% | 0.2 | y
@@ -310,6 +336,8 @@ x > 3 | (3,\infty) | y
 \text{Monday} | \text{monday} | y
 \text{June 5} | June 5 | y
 \text{June 5} | June 6 | n
+\text{2 1/2 hours} | 2 1/2 hours | y
+\text{2 1/2 hours} | 21/2 hours | n
 \text{3:30 PM} | 3:30\text{ pm} | y
 \text{3:30 PM} | 3:30\text{ am} | n
 \text{II and III} | II and III | y
