@@ -61,8 +61,7 @@ class WorkerSetup:
                 raise
             raise PluginError(f"{path}: {registration} cannot be built: {describe(error)}{place_of(error)}") from error
         finally:
-            if os.getpid() != us:  # it has forked, and its copy came back too
-                os._exit(1)
+            end_copies(us)  # it has forked, and its copy came back too
         if not isinstance(built, BASES.get(kind, object)):
             base = BASES[kind].__name__
             said = f"its factory must return a {base}, got {shown(built)}{registration.unmarked}"
@@ -105,6 +104,12 @@ def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
             OwnLoop("checked", [sandbox.close for sandbox in setup.sandboxes]).close()
 
 
+def end_copies(us: int) -> None:
+    """End here if this is a copy that a reward made of the process `us` by a fork."""
+    if os.getpid() != us:
+        os._exit(1)
+
+
 def why_unbuilt(key: str, error: BaseException) -> str:
     """Why a reward cannot be built, in one line that names its key."""
     if isinstance(error, UserError):
@@ -138,8 +143,7 @@ async def call(reward: Reward, responses: Sequence[Response]) -> list[Verdict]:
     except BaseException as error:  # noqa: BLE001  a reward must not stop what it judges, also by SystemExit
         return none_judged(f"raised {describe(error)}", responses)
     finally:
-        if os.getpid() != us:  # it has forked, and its copy came back too
-            os._exit(1)
+        end_copies(us)  # it has forked, and its copy came back too
 
 
 def none_judged(detail: str, responses: Sequence[Response]) -> list[Verdict]:

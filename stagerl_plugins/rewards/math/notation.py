@@ -7,6 +7,7 @@ import unicodedata
 
 from stagerl_plugins.rewards.math.answers import MINUS
 from stagerl_plugins.rewards.math.boxed import last_boxed
+from stagerl_plugins.rewards.math.units import CURRENCIES
 
 _SIGNS = str.maketrans(
     MINUS
@@ -60,7 +61,6 @@ _MIXED = re.compile(r"([+-]?[0-9]+) ([0-9]+)/([0-9]+)")
 _POWER_OF_TEN = re.compile(  # 2e-3 may be a number less than twice e
     r"([+-]?(?:[0-9]*\.[0-9]+|1))[eE]([+-]?[0-9]{1,3})|([+-]?[0-9]+)(?:e|E\+?)([0-9]{1,3})"
 )
-_CURRENCIES = {"\u20ac": "euros", r"\euro": "euros", "\u00a3": "pounds", r"\pounds": "pounds"}
 _MONEY = re.compile(r"([+-]?)(\u20ac|\u00a3|\\(?:euro|pounds)(?![A-Za-z]))\s*([0-9][0-9.,]*)")
 _NO_WORDS = re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*\{((?:\\[{}$]|[^{}\\A-Za-z])*)\}")
 _BOTH_SIGNS = re.compile(r"\\pm(?![A-Za-z])")
@@ -111,7 +111,7 @@ def _number(text: str) -> str:
     if _NAMED_THOUSANDS.fullmatch(text):
         return text.replace(",", "")
     if money := _MONEY.fullmatch(text):
-        return rf"{money[1]}{money[3]} \text{{ {_CURRENCIES[money[2]]}}}"
+        return rf"{money[1]}{money[3]} \text{{ {CURRENCIES[money[2]]}}}"
     if mixed := _MIXED.fullmatch(text):
         return rf"{mixed[1]}\frac{{{mixed[2]}}}{{{mixed[3]}}}"
     if power := _POWER_OF_TEN.fullmatch(text):

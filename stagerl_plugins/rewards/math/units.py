@@ -7,7 +7,7 @@ import unicodedata
 
 from stagerl_plugins.rewards.math.answers import TEXT_COMMAND, percentage, unwrapped
 
-_SIGNS = {"$": "dollars", "\u20ac": "euros", "\u00a3": "pounds", r"\pounds": "pounds", r"\euro": "euros"}
+CURRENCIES = {"$": "dollars", "\u20ac": "euros", "\u00a3": "pounds", r"\pounds": "pounds", r"\euro": "euros"}
 _MONEY = re.compile(
     rf"(?P<minus>-?)\s*(?:{TEXT_COMMAND}\{{\s*)?\\?(?P<sign>\$|\u20ac|\u00a3|\\pounds|\\euro)\s*(?:\}}\s*)?(?=[-\d.\\])"
 )
@@ -50,5 +50,5 @@ def _unit_of(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
     if degrees := _DEGREES.search(text):
         return text[: degrees.start()], "degrees"
     if money := _MONEY.match(text):
-        return money["minus"] + text[money.end() :], _SIGNS[money["sign"]]
+        return money["minus"] + text[money.end() :], CURRENCIES[money["sign"]]
     return None

@@ -27,7 +27,7 @@ import psutil
 
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.call import WorkerSetup, call, describe, why_unbuilt
+from stagerl_plugins.rewards.call import WorkerSetup, call, describe, end_copies, why_unbuilt
 from stagerl_plugins.rewards.processes import message
 from stagerl_plugins.rewards.processes.family import adopt_orphans, die_with_parent, end, end_orphans, lead_group
 from stagerl_plugins.rewards.processes.tidy import Tidy
@@ -71,9 +71,9 @@ def main(descriptor: int) -> None:
     rewards, broken = control.recv()
     us = os.getpid()
     plugins = load_plugins("skip", report=lambda line: print(line, file=sys.stderr))
-    _end_copies(us)
+    end_copies(us)
     built = build_all(rewards, plugins, broken, _telling(control))
-    _end_copies(us)
+    end_copies(us)
     cpu_seconds = {key: getattr(reward, "cpu_seconds", None) for key, reward in built.items()}
     unbuilt = {key: reward.why for key, reward in built.items() if isinstance(reward, Unbuilt) and reward.why}
     _say(control, built={"cpu_seconds": cpu_seconds, "unbuilt": unbuilt})
@@ -135,7 +135,7 @@ def _telling(connection: Connection) -> Callable[[str], None]:
     us = os.getpid()
 
     def tell(key: str) -> None:
-        _end_copies(us)  # the reward before this one has forked, and its copy came back too
+        end_copies(us)  # the reward before this one has forked, and its copy came back too
         _say(connection, building=key)
 
     return tell
@@ -143,12 +143,6 @@ def _telling(connection: Connection) -> Callable[[str], None]:
 
 def _say(connection: Connection, **said: Any) -> None:
     connection.send_bytes(json.dumps(said).encode())
-
-
-def _end_copies(us: int) -> None:
-    """End here if this is a copy that a reward made of the process `us` by a fork."""
-    if os.getpid() != us:
-        os._exit(1)
 
 
 def build_all(
@@ -191,7 +185,7 @@ def _verdict_process(
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         built = build_all(rewards, plugins, broken, _telling(connection))
-        _end_copies(us)
+        end_copies(us)
         _bound_memory()
         _answer_all(connection, built, us)
         status = 0
@@ -212,7 +206,7 @@ def _answer_all(connection: Connection, built: Built, us: int) -> None:
         for count in range(1, CALLS + 1):
             asked = connection.recv_bytes()
             verdicts = _verdicts(runner, built, asked)
-            _end_copies(us)  # a reward has forked, and its copy came back too
+            end_copies(us)  # a reward has forked, and its copy came back too
             grown = _peak_memory_mb() - peak > GROWTH_MB or _reserved_memory_mb() - reserved > RESERVED_MB
             last = count == CALLS or grown or not _restored(tidy, runner)
             number, alone = message.number_of(asked), last or tidy.alone(runner.get_loop())

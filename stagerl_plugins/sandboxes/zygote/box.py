@@ -26,7 +26,7 @@ _NEW_OF_ZYGOTE = (
 )  # fmt: skip
 _NEW_OF_PROGRAM = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
 _THREADS = 33  # of a program that may start no processes
-_CLEAN_SECONDS = 0.5
+_CLEAN_SECONDS = 0.5  # to remove files, before another interpreter takes our place
 _FILE_MB = 64  # of one file in tiers B and C, where the sum of all is looked at from time to time
 
 
@@ -85,7 +85,7 @@ class Box:
         kernel.die_with_parent(signal.SIGKILL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if self.is_a:
-            size = f"size={max(1, bounds.disk_mb)}m,nr_inodes=2k,mode=777"
+            size = f"size={max(1, bounds.disk_mb)}m,nr_inodes={disk.MOST_FILES},mode=777"
             flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
             kernel.mount("tmpfs", self.work, "tmpfs", flags, size)
         else:

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from .family import children_of, family_of, threads_of
 
-MOST_FILES = 2048  # and folders: each takes a while to remove
+MOST_FILES = 2048  # and folders, in every tier: each takes a while to remove
 _LONGEST_PATH = 1024
 _PAGE = 4096
 

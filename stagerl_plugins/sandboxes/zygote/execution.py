@@ -160,10 +160,8 @@ class _Watch:
         if now >= self._disk_due:
             self._disk_due = now + _LOOK_AT_DISK
             if self._box.has_more_files(self._bounds.disk_mb):
-                self.how, self.detail = (
-                    OVER_LIMIT,
-                    f"more than {self._bounds.disk_mb} MB of files, or {MOST_FILES} files",
-                )
+                self.how = OVER_LIMIT
+                self.detail = f"more than {self._bounds.disk_mb} MB of files, or {MOST_FILES} files"
         if now >= self._clock_due and self.how == EXITED:
             self._check_clock(now)
 

@@ -67,6 +67,11 @@ def test_what_it_waits_for_a_processor_does_not_count(warm, busy, where):
 @pytest.fixture
 def starve():
     """Hands one processor for 4 seconds to a process of real time: others there run for 50 ms each second."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        pytest.skip("processes of real time are not ours to start here")
     hogs = []
 
     def starve(pid: int) -> None:
@@ -83,17 +88,16 @@ def starve():
         hog.wait()
 
 
-@pytest.mark.skipif(os.getuid() != 0 or len(os.sched_getaffinity(0)) < 2, reason="needs root and two processors")
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="the interpreter needs a processor beside that one")
 def test_one_long_wait_for_a_processor_does_not_count(warm, starve):
     assert warm.run("print(1)", "", Limits(seconds=5)).stdout == "1\n"
-    interpreter = psutil.Process(warm.pid).children() or [
-        psutil.Process(warm.pid)
-    ]  # in tier A one waits for it outside
+    outside = psutil.Process(warm.pid)  # in tier A it waits for the interpreter, else it is that
+    interpreter = (outside.children() or [outside])[0]
     program = "import time\ntime.sleep(0.3)\nwhile time.thread_time() < 0.1: pass"
     with ThreadPoolExecutor(1) as pool:
         began = time.monotonic()
         running = pool.submit(warm.run, program, "", Limits(seconds=1))
-        while not (programs := interpreter[0].children()):
+        while not (programs := interpreter.children()):
             assert time.monotonic() - began < 30
         starve(programs[0].pid)
         seen = running.result(60)
