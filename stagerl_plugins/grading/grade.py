@@ -20,8 +20,7 @@ from stagerl_plugins.grading.vllm_engine import VllmEngine
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.problem_files import check_rows, read_problems, write_table
 from stagerl_plugins.problems import SAYS, Problems
-from stagerl_plugins.rewards.call import check_rewards
-from stagerl_plugins.rewards.judge import Judge, check_data_sources
+from stagerl_plugins.rewards.judge import Judge, check_data_sources, check_rewards
 from stagerl_plugins.types import Response
 
 if TYPE_CHECKING:

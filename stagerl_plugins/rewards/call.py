@@ -15,7 +15,6 @@ from stagerl_plugins.errors import PluginError, UserError, at, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward, Sandbox
 from stagerl_plugins.rewards.function import held_by
-from stagerl_plugins.rewards.loop import OwnLoop
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 BASES: dict[str, type] = {"reward": Reward, "sandbox": Sandbox}
@@ -86,22 +85,6 @@ def _fault_of(registration: Registration, built: Any) -> str | None:
     if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
         return f"cpu_seconds must be a number above 0 or None, got {shown(seconds)}"
     return None
-
-
-def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
-    """Build every reward once, before anything is started: later, one that cannot be built costs every verdict.
-
-    Raises:
-        UserError: One cannot be built; names its key.
-    """
-    for source, spec in rewards.items():
-        setup = WorkerSetup(plugins)
-        try:
-            setup.build("reward", spec, f"rewards.{source}")
-        except Exception as error:
-            raise UserError(why_unbuilt(source, error)) from error
-        finally:
-            OwnLoop("checked", [sandbox.close for sandbox in setup.sandboxes]).close()
 
 
 def end_copies(us: int) -> None:

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any
 
 from stagerl_plugins.config import Judging, parse_options
-from stagerl_plugins.errors import PluginError, UserError, nearest
+from stagerl_plugins.errors import PluginError, UserError, nearest, place_of
 from stagerl_plugins.plugins import Plugins, Registration
 from stagerl_plugins.protocols import Reward, Sandbox
-from stagerl_plugins.rewards.call import WorkerSetup, describe
+from stagerl_plugins.rewards.call import WorkerSetup, describe, why_unbuilt
 from stagerl_plugins.rewards.groups import Ask
 from stagerl_plugins.rewards.loop import OwnLoop
 from stagerl_plugins.rewards.processes.pool import VerdictPool
@@ -41,6 +41,21 @@ def check_data_sources(rewards: Mapping[str, Any], data_sources: Iterable[str]) 
         if source not in known and source != DEFAULT:
             hint = nearest(source, {*known, DEFAULT})
             raise UserError(f"rewards.{source}: no problem has the data source '{source}': {hint}")
+
+
+def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
+    """Build every reward once, before anything is started: later, one that cannot be built costs every verdict.
+
+    They are built where a judge builds them, so that one that ends its process, or hangs, is told like any other.
+
+    Raises:
+        UserError: One cannot be built; names its key.
+    """
+    try:
+        with Judge(rewards, plugins, Judging(processes=1)) as judge:
+            judge.check()
+    except PluginError as error:
+        raise UserError(str(error)) from error
 
 
 def takes_groups(spec: Any, plugins: Plugins) -> bool:
@@ -82,6 +97,7 @@ class Judge:
         failures: How many responses each reward, by its name, left without a verdict.
         isolated: Name and options of each reward that runs in verdict processes, by its key below `rewards`; those that
             others ask among them.
+        started: Done once all rewards are built, or cannot be.
 
     Raises:
         UserError: An unknown reward or wrong options.
@@ -108,20 +124,21 @@ class Judge:
         self._built = bench.built
         self.isolated: Mapping[str, Any] = bench.isolated
         bench.complete = True
+        self.started = bench.pool.started
         if bench.isolated:
             bench.pool.start()
+        else:
+            self.started.set_result(None)
         # also when its owner forgets it, and when the interpreter ends
         self._close = weakref.finalize(self, _close, bench.pool, bench.loops)
 
-    async def check(self) -> None:
-        """Make sure that the rewards that run in verdict processes can be built there. All others are built already.
+    def check(self) -> None:
+        """Make sure that the rewards that run in verdict processes can be built there; waits until it has `started`.
 
         Raises:
             UserError: One cannot be built; names its key.
         """
-        if not self.isolated:
-            return
-        await asyncio.shield(asyncio.wrap_future(self._pool.started))
+        self.started.result()
         for key, why in self._pool.broken.items():
             raise UserError(f"rewards.{key}: {self._by_key[key]} cannot be built: {why}")
         for why in self._pool.unbuilt.values():
@@ -212,10 +229,13 @@ class _Bench:
         setup = _JudgeSetup(self._plugins, self)
         try:
             reward = self.built[key] = setup.build("reward", spec, f"rewards.{key}")
-        except (UserError, PluginError):
+        except UserError:
             raise
+        except PluginError as error:
+            raise PluginError(why_unbuilt(key, error)) from error
         except Exception as error:
-            raise PluginError(f"rewards.{key}: {registration} cannot be built: {describe(error)}") from error
+            why = f"{describe(error)}{place_of(error)}"
+            raise PluginError(f"rewards.{key}: {registration} cannot be built: {why}") from error
         finally:
             at_end = [sandbox.close for sandbox in setup.sandboxes]
             self.loops.append(OwnLoop(f"reward-{key}", at_end, self._judging.concurrency))

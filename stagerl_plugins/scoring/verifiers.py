@@ -52,7 +52,8 @@ class Verifiers:
 
     async def _start(self, source: str) -> Judge:
         judge = await asyncio.to_thread(self._build, source)
-        await judge.check()
+        await asyncio.shield(asyncio.wrap_future(judge.started))
+        judge.check()
         return judge
 
     def _build(self, source: str) -> Judge:

@@ -17,8 +17,7 @@ from stagerl_plugins.model_path import check_model_path
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.problem_files import check_no_folder, check_rows
 from stagerl_plugins.problems import Problems, read_table
-from stagerl_plugins.rewards.call import check_rewards
-from stagerl_plugins.rewards.judge import check_data_sources
+from stagerl_plugins.rewards.judge import check_data_sources, check_rewards
 from stagerl_plugins.training.refused import (
     AGENT_LOOP_MANAGER,
     REWARD_MANAGER,

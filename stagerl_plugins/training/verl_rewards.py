@@ -22,8 +22,7 @@ from stagerl_plugins.config import (
 )
 from stagerl_plugins.errors import PluginError, UserError
 from stagerl_plugins.plugins import Plugins, load_plugins
-from stagerl_plugins.rewards.call import check_rewards
-from stagerl_plugins.rewards.judge import check_data_sources, takes_groups
+from stagerl_plugins.rewards.judge import check_data_sources, check_rewards, takes_groups
 
 REWARD_MODULE = "pkg://stagerl_plugins.training.reward_manager"
 MANAGER = "VerdictManager"

@@ -18,8 +18,9 @@ import pytest
 
 from stagerl_plugins import Outcome, Response, Verdict
 from stagerl_plugins.config import Judging
+from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins
-from stagerl_plugins.rewards.judge import Judge
+from stagerl_plugins.rewards.judge import Judge, check_rewards
 from stagerl_plugins.rewards.processes.worker import CALLS
 
 REWARDS = {"default": {"misbehaving": {"how": "as_told"}}}
@@ -229,6 +230,21 @@ def test_a_reward_that_ends_the_interpreter_while_it_is_built_is_named_and_leave
     assert fine.outcome is Outcome.CORRECT
     assert gone.detail.startswith("reward 'misbehaving' of misbehaving-rewards 1.2: cannot be built: ")
     assert len(reports) == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "line"),
+    [
+        ("exits_when_built", r"reward 'misbehaving' of misbehaving-rewards 1\.2 cannot be built: .*end"),
+        ("leaves_when_built", r"reward 'misbehaving' of misbehaving-rewards 1\.2: its factory raised SystemExit"),
+        ("unbuildable", "cannot be built: RuntimeError: no licence"),
+    ],
+)
+def test_a_reward_that_cannot_be_built_is_one_line_before_a_start_whatever_it_does_there(
+    plugins: Plugins, how: str, line: str
+) -> None:
+    with pytest.raises(UserError, match=rf"^rewards\.gone: {line}"):
+        check_rewards({**REWARDS, "gone": {"misbehaving": {"how": how}}}, plugins)
 
 
 def test_processes_that_are_killed_while_they_build_leave_no_reward_out(plugins: Plugins) -> None:

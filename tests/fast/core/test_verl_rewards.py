@@ -94,7 +94,7 @@ def test_files_that_only_verl_can_read_are_left_to_verl() -> None:
 
 def test_a_reward_of_groups_needs_groups_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ranks(Reward):
-        takes_group = True
+        takes_group, isolated = True, False
 
         def __init__(self, options: Any, setup: Any) -> None: ...
 

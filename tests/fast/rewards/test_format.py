@@ -6,8 +6,8 @@ import pytest
 
 from stagerl_plugins import Outcome, Response, UserError, Verdict
 from stagerl_plugins.plugins import load_plugins
-from stagerl_plugins.rewards.call import check_rewards
 from stagerl_plugins.rewards.format import FormatOptions, format_alone
+from stagerl_plugins.rewards.judge import check_rewards
 
 PLUGINS = load_plugins()
 

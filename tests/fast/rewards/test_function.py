@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagerl_plugins import Options, Outcome, Response, Reward, UserError, Verdict, reward
-from stagerl_plugins.rewards.call import WorkerSetup, call, check_rewards
+from stagerl_plugins.rewards.call import WorkerSetup, call
+from stagerl_plugins.rewards.judge import check_rewards
 
 
 @reward
@@ -29,6 +30,12 @@ class Letter(Options):
 async def share(response, options):
     """The share of one letter."""
     return response.text.count(options.letter) / len(response.text)
+
+
+@reward
+async def kind(response):
+    """Right, whatever it is."""
+    return True
 
 
 @reward(group=True)
@@ -233,12 +240,18 @@ def test_a_function_of_other_arguments_is_refused_where_it_is_written(function):
 
 
 def test_mistakes_of_registering_are_told_before_a_start(registered):
+    def bare(response, options):
+        return True
+
+    bare.isolated = False
     with pytest.raises(
-        UserError, match=r"^rewards\.x: cannot be built: TypeError: it is registered with options: `def"
+        UserError,
+        match=r"^rewards\.x: reward 'kind' of acme-rewards 1\.2 cannot be built: TypeError: it is registered with "
+        "options: `def",
     ):
-        check_rewards({"x": "short"}, registered(short=(short, Letter)))
+        check_rewards({"x": "kind"}, registered(kind=(kind, Letter)))
     with pytest.raises(UserError, match=r"^rewards\.x: reward 'bare' of acme-rewards 1\.2: its factory must return a "):
-        check_rewards({"x": "bare"}, registered(bare=lambda response, options: True))
+        check_rewards({"x": "bare"}, registered(bare=bare))
 
 
 @pytest.mark.parametrize("part", [math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, None, "1", [1.0]])

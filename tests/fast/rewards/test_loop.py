@@ -13,8 +13,7 @@ import pytest
 from stagerl_plugins import Reward, Verdict, reward
 from stagerl_plugins.config import Judging
 from stagerl_plugins.errors import PluginError, UserError
-from stagerl_plugins.rewards.call import check_rewards
-from stagerl_plugins.rewards.judge import Judge
+from stagerl_plugins.rewards.judge import Judge, check_rewards
 from stagerl_plugins.types import Outcome, Response
 
 
@@ -245,7 +244,7 @@ class LeavesWhenBuilt(Leaves):
 def test_one_that_would_end_the_interpreter_while_it_is_built_is_one_line(court, registered):
     plugins = registered(leaves=LeavesWhenBuilt)
     line = r"reward 'leaves' of acme-rewards 1\.2: its factory raised SystemExit\(3\) \(.*test_loop\.py:\d+\)$"
-    with pytest.raises(PluginError, match=f"^{line}"):
+    with pytest.raises(PluginError, match=rf"^rewards\.default: {line}"):
         court("leaves", plugins)
     with pytest.raises(UserError, match=rf"^rewards\.default: {line}"):
         check_rewards({"default": "leaves"}, plugins)

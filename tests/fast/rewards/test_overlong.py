@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stagerl_plugins import Outcome, Response, UserError, Verdict
 from stagerl_plugins.plugins import load_plugins
-from stagerl_plugins.rewards.call import check_rewards
+from stagerl_plugins.rewards.judge import check_rewards
 from stagerl_plugins.rewards.overlong import OverlongOptions, overlong
 
 PLUGINS = load_plugins()

@@ -17,8 +17,7 @@ from stagerl_plugins.hookspecs import hookimpl
 from stagerl_plugins.plugins import Plugins, load_plugins
 from stagerl_plugins.protocols import Sandbox
 from stagerl_plugins.rewards import loop
-from stagerl_plugins.rewards.call import check_rewards
-from stagerl_plugins.rewards.judge import Judge
+from stagerl_plugins.rewards.judge import Judge, check_rewards
 from stagerl_plugins.types import Execution, Limits, Outcome, Response
 
 RIGHT = Response("```python\nprint(1)\n```", '{"inputs": ["1"], "outputs": ["1"]}', "code")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from stagerl_plugins import Outcome, Reward, UserError, Verdict, reward
-from stagerl_plugins.rewards.call import check_rewards
+from stagerl_plugins.rewards.judge import check_rewards
 
 
 @reward
@@ -108,6 +108,7 @@ def test_a_mistake_is_told_before_a_start_with_the_path_of_its_key(registered, s
     def choosy(options, setup):
         raise UserError("no such judge")
 
+    broken.isolated = choosy.isolated = False
     plugins = registered(right=right, broken=broken, choosy=choosy)
     with pytest.raises(UserError, match=rf"rewards\.math\.weighted\.rewards\.{line}") as told:
         check_rewards({"math": spec}, plugins)
@@ -127,6 +128,7 @@ def test_a_reward_that_builds_itself_for_ever_is_one_line(registered):
     def endless(options, setup):
         return setup.build("reward", "endless", "inner")
 
+    endless.isolated = False
     with pytest.raises(
         UserError, match=r"reward 'endless' of acme-rewards 1\.2 cannot be built: RecursionError"
     ) as told:
@@ -158,7 +160,9 @@ class TooLate(Reward):
 
 def test_two_children_need_two_names_and_are_built_in_the_factory(court, registered):
     plugins = registered(right=right, twice=Twice, too_late=TooLate)
-    with pytest.raises(Exception, match=r"^two rewards want the place 'rewards\.default\.twice\.inner'$"):
+    with pytest.raises(
+        Exception, match=r"^rewards\.default: two rewards want the place 'rewards\.default\.twice\.inner'$"
+    ):
         court("twice", plugins)
     (verdict,) = court("too_late", plugins).verdicts("42")
     assert "setup.build may be called in a factory alone" in verdict.detail
