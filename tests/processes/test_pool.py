@@ -123,8 +123,13 @@ def test_slow_responses_hold_up_nobody(plugins: Plugins, processes: int) -> None
     """As many as there are processes, and each is busy in C code."""
     spec = {"misbehaving": {"how": "as_told", "cpu_seconds": 3.0}}
 
+    def unless_all_are_busy() -> list[psutil.Process]:
+        busy = [child for child in forker().children() if child.cpu_times().user > 0.1]
+        return [] if len(busy) == processes else [forker()]
+
     async def slow_and_others() -> None:
         slow = [asyncio.ensure_future(judge.judge(Response("spin_in_c", ""))) for _ in range(processes)]
+        await asyncio.to_thread(_within, 60, unless_all_are_busy)  # one that is taken along by another would come last
         others = await judge.judge_all([Response("process_id", "")] * 50)
         assert {verdict.outcome for verdict in others} == {Outcome.CORRECT}
         assert len({verdict.detail for verdict in others}) <= processes
@@ -132,6 +137,7 @@ def test_slow_responses_hold_up_nobody(plugins: Plugins, processes: int) -> None
         assert {(await task).outcome for task in slow} == {Outcome.TIMED_OUT}
 
     with Judge({"default": spec}, plugins, Judging(processes=processes, seconds=600)) as judge:
+        judge.started.result()
         asyncio.run(slow_and_others())
 
 
