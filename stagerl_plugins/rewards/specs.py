@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -36,4 +37,5 @@ def parse_rewards(texts: Iterable[str], option: str = "--reward") -> dict[str, A
 def reward_files(rewards: Mapping[str, Any]) -> list[Path]:
     """The files that the rewards' options name, such as that of a verl function."""
     values = flatten(rewards).values()
-    return [path for value in values if isinstance(value, str) and (path := Path(value).expanduser()).is_file()]
+    paths = [os.path.expanduser(value) for value in values if isinstance(value, str)]
+    return [Path(path) for path in paths if os.path.isfile(path)]  # `Path.is_file` raises for a long text

@@ -13,6 +13,7 @@ from stagerl_plugins.sandboxes.warm import LostError, WarmInterpreter
 from stagerl_plugins.types import Ended, Limits
 
 TIERS = ("A", "B", "C")
+_ATTEMPTS = 3  # a kill at the start must not cost a machine its tier
 _REMEDY = (
     "allow user namespaces, or run as root in the container, or use a kernel with Landlock (5.13 or newer); "
     "or take a sandbox elsewhere: e2b, sandbox_fusion"
@@ -48,23 +49,37 @@ def _chosen_tier(wanted: str, interpreter: Interpreter) -> str:
 
 
 def failure_of(tier: str, interpreter: Interpreter) -> str | None:
-    """Why a tier cannot be used here, or None."""
-    warm = WarmInterpreter(tier, interpreter)
-    try:
-        sane = warm.run("import wave; print(6 * 7)", "", _LIMITS)
-        if sane.stdout.strip() != "42":
-            said = (sane.stderr.strip().splitlines() or [sane.detail])[-1]
-            return f"a plain program does not run: {said}"
-        with canaries() as attacks:
-            for attack in attacks:
-                limits = Limits(seconds=5, memory_mb=256, processes=attack.processes)
-                seen = warm.run(attack.program, "", limits)
-                if seen.ended is Ended.EXITED and seen.stdout.strip() != HELD:
-                    return f"a program could {attack.name}"
-                if seen.ended is Ended.LOST:
-                    return seen.detail
-    except LostError as error:
-        return str(error)
-    finally:
-        warm.close()
+    """Why a tier cannot be used here, or None. One whose processes are killed meanwhile is tried again."""
+    lost = ""
+    for _ in range(_ATTEMPTS):
+        warm = WarmInterpreter(tier, interpreter)
+        try:
+            return _failure_in(warm)
+        except LostError as error:
+            lost = str(error)
+        finally:
+            warm.close()
+    return lost
+
+
+def _failure_in(warm: WarmInterpreter) -> str | None:
+    """What is wrong with programs that run there, or None.
+
+    Raises:
+        LostError: As it says.
+    """
+    sane = warm.run("import wave; print(6 * 7)", "", _LIMITS)
+    if sane.ended is Ended.LOST:
+        raise LostError(sane.detail)
+    if sane.stdout.strip() != "42":
+        said = (sane.stderr.strip().splitlines() or [sane.detail])[-1]
+        return f"a plain program does not run: {said}"
+    with canaries() as attacks:
+        for attack in attacks:
+            limits = Limits(seconds=5, memory_mb=256, processes=attack.processes)
+            seen = warm.run(attack.program, "", limits)
+            if seen.ended is Ended.EXITED and seen.stdout.strip() != HELD:
+                return f"a program could {attack.name}"
+            if seen.ended is Ended.LOST:
+                raise LostError(seen.detail)
     return None

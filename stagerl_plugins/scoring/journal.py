@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,11 +42,14 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel takes it back from a killed process
             self.count = self._begin_or_go_on(json.loads(json.dumps(fingerprint, default=str)))
-        except OSError as error:
-            self._file.close()
+        except BlockingIOError as error:
+            self._close()
             raise UserError(f"--out {out}: another process is scoring into it") from error
+        except OSError as error:
+            self._close()
+            raise UserError(f"--out {out}: cannot be written: {error.strerror or error}") from error
         except UserError:
-            self._file.close()
+            self._close()
             raise
 
     def earlier(self) -> Iterator[Verdicts]:
@@ -74,7 +78,13 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._close()
+
+    def _close(self) -> None:
+        with suppress(
+            OSError
+        ):  # each line was flushed; one that a full disk did not take, which was told, is tried again
+            self._file.close()
 
     def _begin_or_go_on(self, fingerprint: dict[str, Any]) -> int:
         """The number of whole lines; what was cut off in the middle is dropped."""

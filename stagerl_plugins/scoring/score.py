@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
@@ -74,9 +75,9 @@ class ScoreOptions:
             raise at("--out", error) from None
         if with_columns and self.source == STANDARD:
             raise UserError(f"--out {self.out}: the columns of standard input are not known ahead: write a .jsonl file")
-        if self.out.is_dir():
+        if os.path.isdir(self.out):
             raise UserError(f"--out {self.out}: is a folder")
-        if self.out.exists() and self.source.exists() and self.out.samefile(self.source):
+        if os.path.exists(self.out) and os.path.exists(self.source) and self.out.samefile(self.source):
             raise UserError(f"--out {self.out}: is the input: choose another name")
 
 

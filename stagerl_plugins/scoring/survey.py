@@ -46,7 +46,11 @@ def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], 
     Raises:
         UserError: The file is missing or cannot be read, or its rows do not fit into columns.
     """
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not is_file:
         raise UserError(f"{path}: is a folder" if path.is_dir() else f"no such file: {path}")
     found: Counter[str] = Counter()
     schema = None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
+import math
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,6 +29,7 @@ from stagerl_plugins.types import Response, Verdict
 logger = logging.getLogger(__name__)
 
 WAITING = 1_000_000  # responses that may be in a judge: a group that waits for its last rollout must not keep it out
+PAUSE_SECONDS = 60.0  # until what could not be built is tried again: a server of a sandbox may have been away
 ATTEMPTS = 2  # at an actor that was there and is no more
 _TOLD = frozenset(10**power for power in range(1, 10))  # numbers of lost verdicts that are worth a line
 
@@ -53,17 +57,27 @@ class NodeJudge:
 
     def __init__(self, settings: JudgeSettings) -> None:
         log_to_stderr()
+        self._settings = settings
         self._counts: Counter[bool] = Counter()  # of verdicts, by whether they are any
+        self._judge: Judge | str = ""  # or why there is none
+        self._build()
+
+    def _build(self) -> None:
+        settings = self._settings
         try:
             plugins = load_plugins(settings.on_plugin_error, logger.warning)
             judging = Judging.model_validate(settings.judging)
-            self._judge: Judge | str = Judge(settings.rewards, plugins, judging, report=logger.warning)
+            self._judge = Judge(settings.rewards, plugins, judging, report=logger.warning)
         except (UserError, PluginError) as error:
             self._judge = str(error)
             logger.warning("no response can be judged on this node: %s", error)
+        self._again_at = time.monotonic() + PAUSE_SECONDS
 
     async def judge(self, response: Response) -> Verdict:
         """The verdict on one response. Never raises for what a reward does."""
+        if isinstance(self._judge, str) and time.monotonic() >= self._again_at:
+            self._again_at = math.inf  # one builds; the others do not wait
+            await asyncio.to_thread(self._build)
         if isinstance(self._judge, str):
             return Verdict.not_judged(self._judge)
         verdict = await self._judge.judge(response)

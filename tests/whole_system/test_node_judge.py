@@ -148,3 +148,16 @@ def test_what_cannot_be_built_costs_the_verdicts_with_its_reason():
     judge = NodeJudge(JudgeSettings({"default": {"maths": {}}}, {}))
     verdict = asyncio.run(judge.judge(Response("", "")))
     assert verdict == Verdict.not_judged("rewards.default: no reward is called 'maths': did you mean 'math'?")
+
+
+def test_what_could_not_be_built_is_tried_again_after_a_pause(tmp_path):
+    from stagerl_plugins.training import node_judge
+
+    function = tmp_path / "late.py"
+    settings = node_judge.JudgeSettings({"default": {"verl_function": {"path": str(function)}}}, {"processes": 1})
+    judge = node_judge.NodeJudge(settings)
+    function.write_text("def compute_score(data_source, solution_str, ground_truth, extra_info=None): return 1")
+    assert asyncio.run(judge.judge(Response("", ""))).detail.endswith(f"no such file, got '{function}'")
+    judge._again_at -= node_judge.PAUSE_SECONDS
+    assert asyncio.run(judge.judge(Response("", ""))).score == 1
+    judge._judge.close()

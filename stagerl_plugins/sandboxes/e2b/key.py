@@ -22,17 +22,24 @@ def read_key(file: str | None) -> SecretStr:
         file: Path of a file that holds the key and nothing else; `~` is the user's folder.
 
     Raises:
-        UserError: There is no key.
+        UserError: There is no key, or something else in its place.
     """
     if file is None:
         if not (key := os.environ.get(VARIABLE, "").strip()):
             raise UserError(f"no key for E2B on this machine: set {VARIABLE} in its environment, or name a `key_file`")
-        return SecretStr(key)
+        return _one_word(key, VARIABLE)
     try:
-        key = Path(file).expanduser().read_text().strip()
+        key = Path(os.path.expanduser(file)).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "no text"
         raise UserError(f"key_file: {file} cannot be read on this machine: {reason}") from None
     if not key:
         raise UserError(f"key_file: {file} is empty")
+    return _one_word(key, f"key_file: {file}")
+
+
+def _one_word(key: str, where: str) -> SecretStr:
+    """The key, if it can be one: of anything else the client would say what it was, as no header takes it."""
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise UserError(f"{where} holds no key of E2B's: expected one word")
     return SecretStr(key)

@@ -59,6 +59,16 @@ class Job:
         """How long a sandbox that works may take at most."""
         return self.inputs * (self.limits.seconds + _START_SECONDS) + _SPARE_SECONDS
 
+    @property
+    def longest_answer(self) -> int:
+        """Letters of an answer, whatever the program prints: packed and then encoded, it is hardly any longer."""
+        return 1_000 + 2 * self._most
+
+    @property
+    def _most(self) -> int:
+        """Bytes of an answer that is unpacked."""
+        return self.inputs * 2 * (self.limits.output_bytes + 50_000)
+
     def executions(self, printed: str) -> list[Execution]:
         """The executions in what the sandbox printed.
 
@@ -74,7 +84,7 @@ class Job:
         if status != "0":
             raise LostError(f"the sandbox failed: {' '.join(answer.split())}")
         try:
-            rows = json.loads(_unpacked(answer, self.inputs * 2 * (self.limits.output_bytes + 50_000)))
+            rows = json.loads(_unpacked(answer, self._most))
             executions = [_execution(row, self.limits) for row in rows]
         except (ValueError, KeyError, TypeError, zlib.error) as error:
             raise LostError("the sandbox sent nonsense") from error

@@ -124,7 +124,8 @@ class Pool:
     async def _run_in(self, box: _Box, job: Job) -> list[Execution]:
         box.runs += 1
         try:
-            printed = await asyncio.wait_for(self._service.run_code(box.sandbox, job.code, job.seconds), job.seconds)
+            answer = self._service.run_code(box.sandbox, job.code, job.seconds, job.longest_answer)
+            printed = await asyncio.wait_for(answer, job.seconds)
         except TimeoutError:  # slow code is stopped inside, long before
             raise LostError(f"the sandbox did not answer within {job.seconds:.0f} s") from None
         return job.executions(printed)

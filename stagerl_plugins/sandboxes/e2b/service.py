@@ -76,18 +76,30 @@ class Service:
         except Exception as error:  # noqa: BLE001  the client raises what its transports raise
             raise self._meaning_of(error) from None
 
-    async def run_code(self, box: Any, code: str, seconds: float) -> str:
-        """What this Python code prints in a sandbox.
+    async def run_code(self, box: Any, code: str, seconds: float, most: int) -> str:
+        """What this Python code prints in a sandbox, no more than so many letters.
 
         Raises:
-            LostError: It ended otherwise than by its end.
+            LostError: It ended otherwise than by its end, or printed more.
         """
+        printed = 0
+
+        def count(message: Any) -> None:  # the client keeps all of it
+            nonlocal printed
+            printed += len(message.line)
+            if printed > most:
+                raise LostError(f"its answer is longer than {most} letters")
+
         try:
-            execution = await box.run_code(code, timeout=seconds, request_timeout=_REQUEST_SECONDS)
+            execution = await box.run_code(
+                code, timeout=seconds, request_timeout=_REQUEST_SECONDS, on_stdout=count, on_stderr=count
+            )
+        except LostError:
+            raise
         except Exception as error:  # noqa: BLE001
             raise LostError(self._told(error)) from None
         if execution.error is not None:
-            raise LostError(f"the sandbox failed: {execution.error.name}: {execution.error.value}"[:300])
+            raise LostError(self._line(f"the sandbox failed: {execution.error.name}: {execution.error.value}"))
         return "".join(execution.logs.stdout)
 
     async def kill(self, sandbox: str) -> None:
@@ -127,6 +139,8 @@ class Service:
         return BusyError(self._told(error))
 
     def _told(self, error: Exception) -> str:
-        """An exception in one short line, without the key wherever it may have been repeated."""
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return text.replace(self._key.get_secret_value(), "…")[:300]
+        return self._line(f"{type(error).__name__}: {error}")
+
+    def _line(self, text: str) -> str:
+        """What somebody else said in one short line, without the key wherever it may have been repeated."""
+        return " ".join(text.split()).replace(self._key.get_secret_value(), "…")[:300]

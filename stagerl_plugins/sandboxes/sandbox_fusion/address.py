@@ -6,6 +6,7 @@ verl prints its whole configuration, and the client logs the URL of each request
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +103,7 @@ def _address(text: str, where: str) -> Address:
 
 def _lines(file: str) -> list[str]:
     try:
-        return [line.strip() for line in Path(file).expanduser().read_text().splitlines()]
+        return [line.strip() for line in Path(os.path.expanduser(file)).read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "no text"
         raise UserError(f"endpoints_file: {file} cannot be read on this machine: {reason}") from None

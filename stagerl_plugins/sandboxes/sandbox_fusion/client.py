@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -14,7 +15,6 @@ from stagerl_plugins.sandboxes.worker import LostError
 from stagerl_plugins.types import Execution, Limits
 
 _CONNECT_SECONDS = 5.0
-_KEEP_SECONDS = 2.0  # a server closes what is idle for 5: a request that meets that is lost
 _REFUSED = (400, 413, 414, 415, 422)  # asked again, any server would answer the same
 _MAY_HAVE_RUN = (408, 500, 502, 504)
 _BUSY = (429, 503)
@@ -52,8 +52,10 @@ class Client:
         self._answer_seconds = answer_seconds
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(keepalive_expiry=_KEEP_SECONDS),
-            headers={"Accept-Encoding": "identity"},  # a small answer may be a large one, packed
+            headers={
+                "Accept-Encoding": "identity",  # a small answer may be a large one, packed
+                "Connection": "close",  # a second answer on it would be taken for that to the next request
+            },
             # they would tie us to one of the servers behind a URL
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
@@ -69,7 +71,8 @@ class Client:
         seconds = limits.seconds + self._answer_seconds
         try:
             async with asyncio.timeout(seconds):
-                return execution_of(await self._ask(address, program, stdin, limits), limits)
+                execution = execution_of(await self._ask(address, program, stdin, limits), limits)
+                return replace(execution, stderr=address.without_secrets(execution.stderr))
         except TimeoutError:
             raise LostError(f"no answer within {seconds:g} s") from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -109,7 +112,7 @@ class Client:
 
 def _meaning_of(address: Address, response: httpx.Response, body: bytes) -> Exception:
     status = response.status_code
-    told = _told(address, f"{status} {body[:300].decode(errors='replace')}")
+    told = _told(address, f"{status} {body.decode(errors='replace')}")
     if status in _REFUSED:
         return RefusedError(told)
     if status in _MAY_HAVE_RUN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,3 +99,17 @@ def test_two_at_once_are_refused(score: Score, undisturbed: bytes) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         done = score(IN, "--out", OUT)
     assert (done.exit_code, done.stderr) == (2, "stagerl: --out out.jsonl: another process is scoring into it\n")
+
+
+@pytest.mark.parametrize("room", [0, 100, 600, 3000])
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(score: Score, undisturbed: bytes, room: int) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))  # of each file, as it cannot be of a disk
+    try:
+        done = score(IN, "--out", OUT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    last = done.stderr.splitlines()[-1]
+    assert (done.exit_code, last) == (2, "stagerl: --out out.jsonl: cannot be written: File too large")
+    assert score(IN, "--out", OUT).exit_code == 0
+    assert OUT.read_bytes() == undisturbed

@@ -129,3 +129,20 @@ def test_a_mistake_in_a_reward_that_another_asks_is_one_line_however_many_rows_w
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == f"stagerl: {path}: unknown key; did you mean 'lower'?"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", [f"{'a' * 250}.jsonl", f"{'a' * 300}.jsonl", f"{'a' * 300}.parquet"])
+def test_a_name_that_is_too_long_is_one_line(score: Score, name: str) -> None:
+    write_lines(IN, GOOD)
+    done = score(IN, "--out", name)
+    assert (done.exit_code, done.stderr) == (2, f"stagerl: --out {name}: File name too long\n")
+    if len(name) > 256:
+        done = score(name, "--out", OUT)
+        assert (done.exit_code, done.stderr) == (2, f"stagerl: {name}: cannot be read: File name too long\n")
+    assert list(Path().iterdir()) == [IN]
+
+
+@pytest.mark.parametrize("text", ["a" * 300, "~nobody-here/a"])
+def test_an_option_s_text_that_could_be_no_file_is_a_text(score: Score, text: str) -> None:
+    done = score(write_lines(IN, GOOD), "--out", OUT, math=f"{{format: {{pattern: '{text}'}}}}")
+    assert (done.exit_code, [one["outcome"] for one in read_lines(OUT)]) == (0, ["bad_format"])

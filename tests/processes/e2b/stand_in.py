@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.parse
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -58,7 +58,7 @@ class StandIn:
         self.boxes: dict[str, Box] = {}
         self.created: list[float] = []
         self.asked: list[str] = []
-        self.peak = 0
+        self.peak = self.sent = 0
         self.lock = threading.Lock()
         self._by_request: dict[str, str] = {}
         handler = type("Handler", (_Handler,), {"stand_in": self})
@@ -191,6 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "hanging":
             self.rfile.read(1)  # until the client goes away
             self.close_connection = True
+        elif fault == "endless":
+            self._endless()
+        elif fault == "error":
+            self._lines([{"type": "error", "name": "Error", "value": f"\n{KEY}\n", "traceback": ""}])
         else:
             self._answer(box, wanted["code"], fault)
 
@@ -207,14 +211,27 @@ class _Handler(BaseHTTPRequestHandler):
             {"type": "stdout", "text": shown[middle:], "timestamp": "2026-01-01T00:00:00Z"},
             {"type": "end_of_execution"},
         ]
+        self._lines(lines[:2] if fault == "cut" else lines, cut=fault == "cut")
+
+    def _endless(self) -> None:
+        text = {"type": "stdout", "text": "x" * 65_536 + "\n", "timestamp": "2026-01-01T00:00:00Z"}
+
+        def lines() -> Iterator[dict[str, Any]]:
+            while True:
+                self.stand_in.sent += 65_536
+                yield text
+
+        self._lines(lines())
+
+    def _lines(self, lines: Iterable[dict[str, Any]], cut: bool = False) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for line in lines[:2] if fault == "cut" else lines:
+        for line in lines:
             data = json.dumps(line).encode() + b"\n"
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-        if fault == "cut":
+        if cut:
             self.close_connection = True
         else:
             self.wfile.write(b"0\r\n\r\n")

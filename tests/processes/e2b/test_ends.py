@@ -10,9 +10,10 @@ import sys
 import textwrap
 import time
 
+import psutil
 import pytest
 
-from stagerl_plugins.sandboxes.e2b.owner import Owner
+from stagerl_plugins.sandboxes.e2b.owner import Owner, is_left_over
 from stagerl_plugins.types import Ended, Limits
 
 LIMITS = Limits(seconds=1)
@@ -131,3 +132,11 @@ def test_what_an_earlier_crash_left_over_is_ended_at_the_next_start(start, build
     }
     build()
     assert {names[box] for box in service.boxes} == {"alive", "of another machine", "of somebody else"}
+
+
+def test_a_clock_that_is_set_makes_no_sandbox_one_that_is_left_over(monkeypatch):
+    mine = Owner.new().metadata
+    later = psutil.boot_time() + 3600  # the clock's time less what has passed since
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: later)
+    assert not is_left_over(mine)
+    assert is_left_over({**mine, "stagerl_process": f"{os.getpid()}-1"})

@@ -95,6 +95,12 @@ def test_a_sandbox_that_does_not_answer_is_never_used_again(start, build, monkey
     assert (len(service.created), left.runs) == (2, 1)
 
 
+def test_an_answer_without_an_end_is_given_up_before_it_fills_the_memory(start, build):
+    service = start(fault=scripted(execute=["endless"]))
+    assert asyncio.run(build().run("print(1)", [""], LIMITS))[0].stdout == "1\n"
+    assert service.sent < 2**27
+
+
 def test_a_service_that_fails_for_good_costs_the_verdict_and_says_why(start, build):
     start(fault=lambda what: "busy" if what == "create" else None)
     (seen,) = asyncio.run(build(patience=1.0).run("print(1)", [""], LIMITS))

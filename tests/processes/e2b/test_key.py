@@ -38,12 +38,31 @@ def test_it_appears_in_no_log_no_list_of_processes_and_no_representation(start, 
     assert [text for text in seen if KEY in text] == []
 
 
+def test_it_appears_in_no_detail_that_an_answer_repeats_it_in(start, build):
+    start(fault=lambda what: "error" if what == "execute" else None)
+    (seen,) = asyncio.run(build().run("print(1)", [""], Limits()))
+    assert seen.detail == "the sandbox failed: Error: …"
+
+
+@pytest.mark.parametrize("text", [f"{KEY}\n{KEY}", f"key: {KEY}", f"{KEY}\0x", f"{KEY}é"])
+def test_what_is_no_key_is_one_line_that_does_not_repeat_it(tmp_path, monkeypatch, text):
+    (tmp_path / "key").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"key holds no key of E2B's: expected one word$") as refused:
+        read_key(str(tmp_path / "key"))
+    assert KEY not in str(refused.value)
+    monkeypatch.setenv("E2B_API_KEY", f"{KEY} {KEY}")
+    with pytest.raises(UserError, match=r"^E2B_API_KEY holds no key of E2B's: expected one word$"):
+        read_key(None)
+
+
 def test_a_missing_key_is_one_line_that_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.delenv("E2B_API_KEY", raising=False)
     with pytest.raises(UserError, match="no key for E2B on this machine: set E2B_API_KEY"):
         read_key(None)
     with pytest.raises(UserError, match="nowhere cannot be read on this machine: No such file"):
         read_key(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="key_file: ~nobody-here/key cannot be read on this machine: No such file"):
+        read_key("~nobody-here/key")
     (tmp_path / "empty").touch()
     with pytest.raises(UserError, match="is empty"):
         read_key(str(tmp_path / "empty"))

@@ -59,6 +59,11 @@ def test_more_keys_than_are_known_are_no_harm(start, build, run, after_start):
     assert run(build(start(fault=after_start(answer))), "print(1)").stdout == "1\n"
 
 
+def test_a_second_answer_is_not_that_to_the_next_request(start, build, run):
+    sandbox = build(start(fault=lambda: "twice"))
+    assert [run(sandbox, f"print({n})").stdout for n in range(20)] == [f"{n}\n" for n in range(20)]
+
+
 def test_an_answer_without_an_end_is_given_up_before_it_fills_the_memory(start, build, run, after_start):
     server = start(fault=after_start("endless"))
     tracemalloc.start()

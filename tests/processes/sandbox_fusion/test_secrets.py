@@ -6,6 +6,7 @@ import base64
 import logging
 
 import pytest
+from fusion_server import finished
 
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.sandboxes.sandbox_fusion.plugin import SandboxFusionOptions
@@ -44,6 +45,17 @@ def test_they_come_from_a_file_and_appear_in_no_log_no_detail_and_no_representat
     assert "HTTP Request: POST http://127.0.0.1" in caplog.text  # the client does log what it asks
 
 
+def test_no_part_of_one_is_told_where_a_long_text_is_cut(start, build, after_start, run, file):
+    sandbox = build(endpoints_file=file(start(fault=after_start("refused at length"))))
+    assert run(sandbox, "print(1)").detail.endswith("refuses it: 422 refused at length: /base/run_code?…, Basic …?[2J")
+
+
+def test_a_program_that_prints_one_does_not_have_it_told(start, build, file):
+    server = start(execute=lambda asked: finished("", f"a\nError: {TOKEN}", code=1))
+    with pytest.raises(UserError, match=r"ended with status 1: Error: …$"):
+        build(endpoints_file=file(server))
+
+
 def test_no_configuration_may_hold_them(build, start):
     url = start().url
     for secret in (url.replace("//", f"//user:{PASSWORD}@"), f"{url}/run_code?key={TOKEN}"):
@@ -58,6 +70,8 @@ def test_no_configuration_may_hold_them(build, start):
 def test_a_file_that_is_wrong_is_one_line(build, tmp_path):
     with pytest.raises(UserError, match="nowhere cannot be read on this machine: No such file"):
         build(endpoints_file=str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="~nobody-here/it cannot be read on this machine: No such file"):
+        build(endpoints_file="~nobody-here/it")
     (tmp_path / "wrong").write_text(f"# servers\nhost:{TOKEN}\n")
     with pytest.raises(UserError, match="endpoints_file, line 2: expected a URL") as error:
         build(endpoints_file=str(tmp_path / "wrong"))

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stagerl_plugins.sandboxes import tiers
 from stagerl_plugins.sandboxes.interpreter import Interpreter
 from stagerl_plugins.sandboxes.warm import LostError, WarmInterpreter
 from stagerl_plugins.types import Ended, Limits
@@ -257,3 +258,22 @@ def test_what_cannot_be_started_says_why():
     broken = WarmInterpreter("A", Interpreter("/nowhere/python", (), (), ()))
     with pytest.raises(LostError, match="/nowhere/python cannot be started: No such file or directory"):
         broken.run("print(1)", "", LIMITS)
+
+
+@pytest.mark.parametrize("kills", [2, 3])
+def test_a_tier_whose_interpreter_is_killed_while_it_is_looked_at_is_looked_at_again(
+    tier, interpreter, monkeypatch, kills
+):
+    run, left = WarmInterpreter.run, list(range(kills))
+
+    def run_and_kill(warm, *asked):
+        seen = run(warm, *asked)
+        if left:
+            left.pop()
+            warm._process.kill()
+            warm._process.wait()
+        return seen
+
+    monkeypatch.setattr(WarmInterpreter, "run", run_and_kill)
+    failure = tiers.failure_of(tier, interpreter)
+    assert failure is None if kills < 3 else failure.startswith("the interpreter was lost")
