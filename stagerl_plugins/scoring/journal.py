@@ -81,9 +81,7 @@ class Journal:
         self._close()
 
     def _close(self) -> None:
-        with suppress(
-            OSError
-        ):  # each line was flushed; one that a full disk did not take, which was told, is tried again
+        with suppress(OSError):  # only of a line that a full disk did not take, which was told: it is tried again
             self._file.close()
 
     def _begin_or_go_on(self, fingerprint: dict[str, Any]) -> int:

@@ -71,7 +71,8 @@ class NodeJudge:
         except (UserError, PluginError) as error:
             self._judge = str(error)
             logger.warning("no response can be judged on this node: %s", error)
-        self._again_at = time.monotonic() + PAUSE_SECONDS
+        finally:
+            self._again_at = time.monotonic() + PAUSE_SECONDS
 
     async def judge(self, response: Response) -> Verdict:
         """The verdict on one response. Never raises for what a reward does."""
