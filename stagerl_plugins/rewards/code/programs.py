@@ -23,9 +23,12 @@ from math import ceil, comb, floor, gcd, inf, sqrt
 """
 
 
-def call_program(source: str, name: str, changes: bool = False) -> str:
-    """A program that calls a function of `source` with what comes in, and tells its `changes` of arguments, too."""
-    return _with_main("function", PRELUDE, source, name, changes)
+def call_program(source: str, name: str, changes: bool = False, given: str = "") -> str:
+    """A program that calls a function of `source` with what comes in, and tells its `changes` of arguments, too.
+
+    What `given` defines is there for `source` to use.
+    """
+    return _with_main("function", PRELUDE, given, source, name, changes)
 
 
 def asserts_program(setup: str, tests: str, name: str) -> str:

@@ -128,3 +128,28 @@ def test_a_solution_s_method_comes_before_what_the_program_imported(sandbox):
     tests = {"inputs": [[3]], "outputs": [3], "fn_name": "comb"}
     (verdict,) = judge(sandbox, tests, "from math import comb\nclass Solution:\n    def comb(self, n): return n")
     assert verdict.outcome is Outcome.CORRECT
+
+
+GIVEN_HELPER = {
+    **check("assert f(2) == 12"),
+    "prompt": 'TEN = 10\ndef helper(x):\n    """x"""\n    return TEN + x\n\ndef f(x):\n    """Helped."""\n',
+}
+HEAD_ALONE = {**check("assert f(2) is None"), "prompt": 'class Solution:\n    def f(self, x):\n        """None."""\n'}
+
+
+@pytest.mark.parametrize(
+    ("tests", "program", "score"),
+    [
+        (GIVEN_HELPER, "def f(x): return helper(x)", 1.0),
+        (GIVEN_HELPER, "def helper(x): return 12\ndef f(x): return helper(x)", 1.0),
+        (GIVEN_HELPER, "class Solution:\n    def f(self, x): return TEN + x", 1.0),
+        (GIVEN_HELPER, "pass", 0.0),
+        (HEAD_ALONE, "pass", 0.0),
+        (HEAD_ALONE, "def f(x): pass", 1.0),
+        ({**HEAD_ALONE, "prompt": "Write a function f that does nothing."}, "def f(x): pass", 1.0),
+    ],
+)
+def test_a_program_goes_on_from_what_its_prompt_defines(sandbox, tests, program, score):
+    (verdict,) = judge(sandbox, tests, program)
+    assert verdict.judged, verdict.detail
+    assert verdict.score == score
