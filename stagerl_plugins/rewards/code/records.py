@@ -180,7 +180,8 @@ def _as_text(value: Any, what: str) -> str:
 def _arguments(value: Any) -> list[Any]:
     """A function's arguments: a list, or as text a JSON value a line."""
     if isinstance(value, str):
-        return [_from_json(line, "arguments are") for line in value.splitlines() if line.strip()]
+        lines = value.split("\n")  # and nowhere else: text in JSON may hold other ends of lines
+        return [_from_json(line, "arguments are") for line in lines if line.strip()]
     if not isinstance(value, list | tuple):
         raise ValueError(f"ground truth: arguments must be a list, got {_shown(value)}")
     return list(value)
