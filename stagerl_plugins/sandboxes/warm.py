@@ -6,7 +6,6 @@ import copy
 import json
 import math
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -39,6 +38,7 @@ _PATIENCE = 10.0  # times the limit: what the zygote itself waits where the mach
 _SPARE_SECONDS = 30.0  # so much more before it is called lost
 _END_SECONDS = 0.5  # that it may take to end, before it is asked to, and before it is made to
 _LEAVE_SECONDS = 60.0  # the same for one that has much to remove
+_REMOVALS = 100  # tries to remove a folder
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # only a process of one thread can fork
 # each thread's own heap would take 64 MB of a program's address space; and nothing of ours, which programs could read
 _ENVIRONMENT = {**dict.fromkeys(_ONE_THREAD, "1"), "MALLOC_ARENA_MAX": "1"}
@@ -193,8 +193,19 @@ class WarmInterpreter:
         if self._uid_lock is not None:
             self._uid_lock.close()
         if self._work is not None:
-            shutil.rmtree(self._work, ignore_errors=True)
+            _remove(self._work)
         self._socket = self._process = self._uid_lock = self._work = None
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder, which a program that is about to die may still write to, and nest more deeply than we can call.
+
+    So not with `shutil.rmtree`, which calls itself for each folder.
+    """
+    for _ in range(_REMOVALS):
+        if not os.path.lexists(folder):
+            return
+        subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, check=False)
 
 
 def _end(process: subprocess.Popen[bytes], seconds: float) -> None:

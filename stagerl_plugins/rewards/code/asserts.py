@@ -64,7 +64,7 @@ async def run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rules
     assert tests.asserts is not None
     assert tests.function is not None
     judge = asserts_program(tests.setup, tests.asserts, tests.function)
-    caller = call_program(program, tests.function, changes=True)
+    caller = call_program(program, tests.function, changes=True, given=tests.given)
     results = _Results(MOST_RESULTS * rules.limits.output_bytes)
     in_calls = in_tests = 0.0
     passed: list[bool | None] = []

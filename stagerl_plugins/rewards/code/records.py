@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ class ProblemTests:
         function: The function to call; None for programs that read standard input.
         asserts: Source of tests as asserts; then there are no inputs.
         setup: Code that the asserts need.
+        given: Code that the program may use: what a prompt defines beside the function.
         unordered: Whether lines of output, or items of a returned list, may come in any order.
         wrapped: Whether each output may be a list of the value that is to be returned, as in APPS at times.
     """
@@ -30,6 +32,7 @@ class ProblemTests:
     function: str | None = None
     asserts: str | None = None
     setup: str = ""
+    given: str = ""
     unordered: bool = False
     wrapped: bool = False
 
@@ -88,8 +91,9 @@ def _of_apps(record: Mapping[str, Any]) -> ProblemTests:
 
 
 def _of_humaneval(record: Mapping[str, Any]) -> ProblemTests:
-    setup = _text(record, "prompt") if "prompt" in record else ""
-    return ProblemTests(asserts=_text(record, "test"), setup=setup, function=_name(record, "entry_point"))
+    prompt = _text(record, "prompt") if "prompt" in record else ""
+    code = prompt if _is_python(prompt) else ""  # else it tells the problem in words
+    return ProblemTests(asserts=_text(record, "test"), setup=code, given=code, function=_name(record, "entry_point"))
 
 
 def _of_mbpp(record: Mapping[str, Any]) -> ProblemTests:
@@ -136,6 +140,14 @@ def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
     return ProblemTests(tuple(_arguments(one) for one in inputs), expected, function)
 
 
+def _is_python(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def _as_list(record: Mapping[str, Any], key: str) -> list[Any]:
     value = record[key]
     value = value.tolist() if hasattr(value, "tolist") else value  # NumPy's, as a parquet file's lists arrive
@@ -168,7 +180,8 @@ def _as_text(value: Any, what: str) -> str:
 def _arguments(value: Any) -> list[Any]:
     """A function's arguments: a list, or as text a JSON value a line."""
     if isinstance(value, str):
-        return [_from_json(line, "arguments are") for line in value.splitlines() if line.strip()]
+        lines = value.split("\n")  # and nowhere else: text in JSON may hold other ends of lines
+        return [_from_json(line, "arguments are") for line in lines if line.strip()]
     if not isinstance(value, list | tuple):
         raise ValueError(f"ground truth: arguments must be a list, got {_shown(value)}")
     return list(value)

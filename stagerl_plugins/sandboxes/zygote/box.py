@@ -88,8 +88,7 @@ class Box:
             size = f"size={max(1, bounds.disk_mb)}m,nr_inodes={disk.MOST_FILES},mode=777"
             flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
             kernel.mount("tmpfs", self.work, "tmpfs", flags, size)
-        else:
-            os.setpgid(0, 0)
+        os.setpgid(0, 0)  # a signal to a group crosses namespaces
         others = {"A": 2, "B": 1}.get(self.tier) or _other_tasks(bounds.processes > 1)
         _limit(bounds, self._own_memory, others)
         if self.is_a:

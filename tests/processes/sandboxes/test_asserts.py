@@ -68,6 +68,10 @@ def f(x):
         (check(IN_PLACE), "def f(x): pass", 1 / 3),
         (check(IN_PLACE), "def f(x): x.clear()", 1 / 3),
         (check(CHAIN.format(rounds=150)), "def f(n): return n + 1", 1.0),
+        (check("assert True, 'simple'\nassert f(4) == 2\nassert True"), "def f(n): return 2", 1.0),
+        (check("assert True, 'simple'\nassert f(4) == 2\nassert True"), "def f(n", 0.0),
+        (check("if f(4) == 2: assert True\nelse: assert False"), "def f(n): return 2", 1.0),
+        (check("if f(4) == 2: assert True\nelse: assert False"), "def f(n): return 3", 0.0),
         (check("f(1)[0].x = 1\nassert f(2) == 2"), "def f(n): return n", 0.0),
         ({"test_list": ["assert f(1) == 1; assert f(2) == 2", "assert f(3) == 0"]}, "def f(n): return n", 2 / 3),
     ],
@@ -124,3 +128,28 @@ def test_a_solution_s_method_comes_before_what_the_program_imported(sandbox):
     tests = {"inputs": [[3]], "outputs": [3], "fn_name": "comb"}
     (verdict,) = judge(sandbox, tests, "from math import comb\nclass Solution:\n    def comb(self, n): return n")
     assert verdict.outcome is Outcome.CORRECT
+
+
+GIVEN_HELPER = {
+    **check("assert f(2) == 12"),
+    "prompt": 'TEN = 10\ndef helper(x):\n    """x"""\n    return TEN + x\n\ndef f(x):\n    """Helped."""\n',
+}
+HEAD_ALONE = {**check("assert f(2) is None"), "prompt": 'class Solution:\n    def f(self, x):\n        """None."""\n'}
+
+
+@pytest.mark.parametrize(
+    ("tests", "program", "score"),
+    [
+        (GIVEN_HELPER, "def f(x): return helper(x)", 1.0),
+        (GIVEN_HELPER, "def helper(x): return 12\ndef f(x): return helper(x)", 1.0),
+        (GIVEN_HELPER, "class Solution:\n    def f(self, x): return TEN + x", 1.0),
+        (GIVEN_HELPER, "pass", 0.0),
+        (HEAD_ALONE, "pass", 0.0),
+        (HEAD_ALONE, "def f(x): pass", 1.0),
+        ({**HEAD_ALONE, "prompt": "Write a function f that does nothing."}, "def f(x): pass", 1.0),
+    ],
+)
+def test_a_program_goes_on_from_what_its_prompt_defines(sandbox, tests, program, score):
+    (verdict,) = judge(sandbox, tests, program)
+    assert verdict.judged, verdict.detail
+    assert verdict.score == score

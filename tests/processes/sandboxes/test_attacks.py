@@ -260,6 +260,11 @@ def test_one_program_leaves_nothing_for_the_next(warm):
     assert warm.run(look, "", LIMITS).stdout.startswith("False <function")
 
 
+def test_it_has_a_process_group_of_its_own(warm):
+    """Landlock keeps signals to a group inside from its version 6 on (Linux 6.12) alone, and no namespace does."""
+    assert warm.run("import os; print(os.getpgrp() == os.getpid())", "", LIMITS).stdout == "True\n"
+
+
 def test_nor_a_number_as_its_folder_s_time(warm):
     assert warm.run("import os; os.utime('.', (54321, 54321))", "", LIMITS).exit_code == 0
     assert "54321" not in warm.run("import os; print(os.stat('.'))", "", LIMITS).stdout

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -277,3 +279,24 @@ def test_a_tier_whose_interpreter_is_killed_while_it_is_looked_at_is_looked_at_a
     monkeypatch.setattr(WarmInterpreter, "run", run_and_kill)
     failure = tiers.failure_of(tier, interpreter)
     assert failure is None if kills < 3 else failure.startswith("the interpreter was lost")
+
+
+def test_the_folder_of_a_killed_interpreter_goes_however_deep_and_while_a_dying_program_still_writes(warm, tier):
+    if tier == "A":
+        return
+    assert warm.run("print(1)", "", LIMITS).stdout == "1\n"
+    folder = Path(warm._work)
+    subprocess.run(["/bin/sh", "-c", "for n in $(seq 1500); do mkdir d; cd d; done"], cwd=folder, check=True)
+
+    def write() -> None:
+        for number in range(300):
+            with suppress(OSError):
+                (folder / str(number)).touch()
+            time.sleep(0.001)
+
+    psutil.Process(warm.pid).kill()
+    writes = threading.Thread(target=write)
+    writes.start()
+    warm.close()
+    writes.join()
+    assert not folder.exists()

@@ -85,6 +85,8 @@ class _Wrap(ast.NodeTransformer):
         self.tests = 0
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        if isinstance(node.test, ast.Constant) and node.test.value:  # `assert True`: no program can fail it
+            return node
         return self._test(node)
 
     def visit_Try(self, node: ast.Try) -> ast.AST:

@@ -11,7 +11,7 @@ from typing import Any
 from stagerl_plugins.rewards.code.inside.codec import dumps, loads
 
 
-def main(prelude: str, source: str, name: str, changes: bool) -> None:
+def main(prelude: str, given: str, source: str, name: str, changes: bool) -> None:
     """Define the program's functions, call the one that is wanted, and write what it returned or raised.
 
     That is, ["returned", value], perhaps with the arguments as they are then; or ["raised", names of the
@@ -19,6 +19,7 @@ def main(prelude: str, source: str, name: str, changes: bool) -> None:
 
     Args:
         prelude: Imports whose names the program may use, as if they were built in, but which it does not define.
+        given: Code that it goes on from: what a prompt defines beside the head of the wanted function.
         source: The program.
         name: The function's name; of a method, `Solution`'s.
         changes: Whether to write the arguments after the call, too, if it changed them.
@@ -29,6 +30,9 @@ def main(prelude: str, source: str, name: str, changes: bool) -> None:
     positional, named = loads(call)
     exec(prelude, builtins.__dict__)  # noqa: S102  ours
     module = ModuleType("solution")
+    exec(compile(given, "prompt.py", "exec", dont_inherit=True), module.__dict__)  # noqa: S102  in a sandbox
+    for head in (name, "Solution"):
+        module.__dict__.pop(head, None)
     sys.modules["solution"] = module
     # so that what is asked of its lines, as by `inspect`, is not told of ours
     linecache.cache["solution.py"] = len(source), None, io.StringIO(source, newline=None).readlines(), "solution.py"

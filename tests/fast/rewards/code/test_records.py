@@ -37,6 +37,7 @@ def packed(text) -> str:
         ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, ProblemTests(([1, 2],), (3,), "add")),
         ({"inputs": [[1]], "outputs": [[3]], "fn_name": "f"}, ProblemTests(([1],), ([3],), "f", wrapped=True)),
         ({"inputs": ["1\n2"], "outputs": [3], "fn_name": "add"}, ProblemTests(([1, 2],), (3,), "add")),
+        ({"inputs": ['"a\u2028b"\r\n2'], "outputs": [3], "fn_name": "f"}, ProblemTests((["a\u2028b", 2],), (3,), "f")),
         ({"test": "def check(f): ...", "entry_point": "f"}, ProblemTests(asserts="def check(f): ...", function="f")),
         (
             {"test_list": ["assert set(f(1)) == {1}"], "test_imports": ["import math"]},
