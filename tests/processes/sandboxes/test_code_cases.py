@@ -137,7 +137,9 @@ CALLED = [
         1.0,
     ),
     (called([20000], 20000), "import sys\nsys.setrecursionlimit(10**6)\ndef f(x): return x and 1 + f(x - 1)", 1.0),
-    (called([20000], 20000), "def f(x): return x and 1 + f(x - 1)", 0.0),
+    (called([20000], 20000), "def f(x): return x and 1 + f(x - 1)", 1.0),
+    (called([4000], 4000), "from functools import cache\n@cache\ndef f(x): return x and 1 + f(x - 1)", 1.0),
+    (called([4000], 4000), "def f(x): return 1 + f(x)", 0.0),
     (called([[3, 1]], [1, 3]), "def f(x): x.sort(); return x", 1.0),
     (called([[3, 1]], [1, 3]), "def f(x): x.sort()", 0.0),
     (

@@ -10,6 +10,8 @@ from typing import Any
 
 from stagerl_plugins.rewards.code.inside.codec import dumps, loads
 
+MOST_CALLS = 50_000  # in each other, as LiveCodeBench has it: functions are written for judges with deep stacks
+
 
 def main(prelude: str, given: str, source: str, name: str, changes: bool) -> None:
     """Define the program's functions, call the one that is wanted, and write what it returned or raised.
@@ -36,6 +38,7 @@ def main(prelude: str, given: str, source: str, name: str, changes: bool) -> Non
     sys.modules["solution"] = module
     # so that what is asked of its lines, as by `inspect`, is not told of ours
     linecache.cache["solution.py"] = len(source), None, io.StringIO(source, newline=None).readlines(), "solution.py"
+    sys.setrecursionlimit(MOST_CALLS)
     exec(compile(source, "solution.py", "exec", dont_inherit=True), module.__dict__)  # noqa: S102  in a sandbox
     function = _find(module, name)
     try:
