@@ -32,6 +32,9 @@ _NUMBER = re.compile(
 _NAME = re.compile(r"(?<![\\<>!])=|\\in(?![A-Za-z])")
 _AND = re.compile(r",?\s*(?:\\text\s*\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])")
+_BASED = re.compile(r"[0-9]+_\{([0-9]+)\}")
+_BLANK_OR_ROW = re.compile(r"(\\\\)?" + _BLANK.pattern)
+_NOT_BETWEEN_DIGITS = re.compile(r"(?<![0-9]) | (?![0-9])")
 _TOKEN = re.compile(r"\\.|[()\[\]{},;]", re.DOTALL)
 _OPENING = frozenset({"(", "[", "{", r"\{"})
 _CLOSING = frozenset({")", "]", "}", r"\}"})
@@ -45,6 +48,22 @@ def words(text: str) -> str:
 def repeats(answer: str, truth: str) -> bool:
     """Whether an answer is the words of a ground truth that is nothing else: `June 5` for `\\text{June 5}`."""
     return _WORDS.fullmatch(truth.strip()) is not None and words(answer) == words(truth)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two answers are the same text but for blanks and the sizes of brackets and fractions."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(text: str) -> str:
+    text = _SIZE.sub("", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
+    return _NOT_BETWEEN_DIGITS.sub("", _BLANK_OR_ROW.sub(r"\1 ", text))
+
+
+def base(text: str) -> str | None:
+    """The base of a number in another one than ten, as it is spelled: `8` of `52_{8}`; None where it names none."""
+    found = _BASED.fullmatch(text)
+    return None if found is None else found[1]
 
 
 def letter(text: str, choices: str) -> str | None:

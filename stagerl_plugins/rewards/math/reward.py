@@ -18,7 +18,7 @@ from stagerl_plugins.rewards.math.answers import elements, last_number, letter, 
 from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.rewards.math.equality import Equality, Percent, search
 from stagerl_plugins.rewards.math.notation import spelled
-from stagerl_plugins.rewards.math.units import without_unit
+from stagerl_plugins.rewards.math.units import without_unit, without_words
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 stagerl_contract = 1
@@ -123,7 +123,9 @@ class MathReward(Reward):
 
     def _equal(self, truth: str, answer: str) -> bool:
         given = self._options
-        if given.units != "ignored":
+        if given.units == "ignored":
+            answer = without_words(truth, answer)
+        else:
             bare = without_unit(truth, answer, optional=given.units == "optional")
             if bare is None:
                 return False
