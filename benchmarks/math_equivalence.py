@@ -27,7 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from stagerl_plugins.rewards.math.answers import base, percentage, repeats, same_text
+from stagerl_plugins.rewards.math.answers import other_bases, percentage, repeats, same_text
 from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.rewards.math.equality import read_as_a_whole
 from stagerl_plugins.rewards.math.notation import spelled
@@ -289,7 +289,7 @@ def reason(pair: Pair) -> str:
 
 def why_wrong(truth: str, answer: str) -> str:
     """Why an answer is wrong that Math-Verify takes for right."""
-    if None not in (bases := (base(truth), base(answer))) and bases[0] != bases[1]:
+    if other_bases(truth, answer):
         return BASES
     if any(all(isinstance(found, str) for found in read_as_a_whole(text)) for text in (truth, answer)):
         return UNREAD

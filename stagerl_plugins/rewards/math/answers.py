@@ -32,7 +32,7 @@ _NUMBER = re.compile(
 _NAME = re.compile(r"(?<![\\<>!])=|\\in(?![A-Za-z])")
 _AND = re.compile(r",?\s*(?:\\text\s*\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])")
-_BASED = re.compile(r"[0-9]+_\{([0-9]+)\}")
+_BASE = re.compile(r"(?<=[0-9])_\{?([0-9]+)")
 _BLANK_OR_ROW = re.compile(r"(\\\\)?" + _BLANK.pattern)
 _NOT_BETWEEN_DIGITS = re.compile(r"(?<![0-9]) | (?![0-9])")
 _TOKEN = re.compile(r"\\.|[()\[\]{},;]", re.DOTALL)
@@ -60,10 +60,10 @@ def _bare(text: str) -> str:
     return _NOT_BETWEEN_DIGITS.sub("", _BLANK_OR_ROW.sub(r"\1 ", text))
 
 
-def base(text: str) -> str | None:
-    """The base of a number in another one than ten, as it is spelled: `8` of `52_{8}`; None where it names none."""
-    found = _BASED.fullmatch(text)
-    return None if found is None else found[1]
+def other_bases(one: str, other: str) -> bool:
+    """Whether both of two answers name bases, and not the same: `52_8` and `52_9`."""
+    bases, others = set(_BASE.findall(one)), set(_BASE.findall(other))
+    return bool(bases and others) and bases != others
 
 
 def letter(text: str, choices: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Literal
 
-from stagerl_plugins.rewards.math.answers import base, percentage, same_text
+from stagerl_plugins.rewards.math.answers import other_bases, percentage, same_text
 
 Percent = Literal["either", "fraction", "number"]
 
@@ -36,7 +36,7 @@ class Equality:
         """Whether an answer is equal to the ground truth: the order matters to Math-Verify."""
         if answer == truth:  # right, whether or not it can be parsed
             return True
-        if None not in (bases := (base(truth), base(answer))) and bases[0] != bases[1]:
+        if other_bases(truth, answer):
             return False  # Math-Verify leaves bases out
         if _INTEGER.fullmatch(truth) and _INTEGER.fullmatch(answer):
             return False  # integers are equal if they are written alike

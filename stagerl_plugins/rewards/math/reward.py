@@ -123,13 +123,12 @@ class MathReward(Reward):
 
     def _equal(self, truth: str, answer: str) -> bool:
         given = self._options
-        if given.units == "ignored":
-            answer = without_words(truth, answer)
-        else:
+        if given.units != "ignored":
             bare = without_unit(truth, answer, optional=given.units == "optional")
             if bare is None:
                 return False
             answer = bare
+        answer = without_words(truth, answer)
         if given.brackets == "same" and elements(truth)[0] != elements(answer)[0]:
             return False
         equal = self._equality.equal(truth, answer)
