@@ -57,7 +57,10 @@ class Equality:
         return bool(_INTEGER.fullmatch(truth) or self._read(truth))
 
     def _verify(self, truth: list[Any], answer: list[Any]) -> bool:
-        return any(self._same(one, other) for one in truth for other in answer)
+        try:
+            return any(self._same(one, other) for one in truth for other in answer)
+        except RecursionError:  # 5!!!!!… is deeper than any ground truth
+            return False
 
     def _same(self, one: Any, other: Any) -> bool:
         _, verify = math_verify()
@@ -101,7 +104,10 @@ def _hundredth(found: Any) -> Any:
 
     if isinstance(found, Eq) and isinstance(found.rhs, Expr):
         return Eq(found.lhs, found.rhs * Rational(1, 100), evaluate=False)
-    return found * Rational(1, 100) if isinstance(found, Expr) else None
+    try:
+        return found * Rational(1, 100) if isinstance(found, Expr) else None
+    except RecursionError:
+        return None
 
 
 def _far_apart(one: Any, other: Any) -> bool:

@@ -471,6 +471,12 @@ def test_no_whole_box_is_no_answer(text: str) -> None:
     assert outcome("42", text) == "bad_format"
 
 
+@pytest.mark.parametrize("take", ["last_box", "box_or_search"])
+@pytest.mark.parametrize("end", ["", r"\%", "i"])
+def test_an_answer_without_end_is_wrong(take: str, end: str) -> None:
+    assert outcome("42", rf"\boxed{{5{'!' * 1000}{end}}}", take=take) == "wrong"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
