@@ -27,10 +27,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from stagerl_plugins.rewards.math.answers import percentage, repeats
+from stagerl_plugins.rewards.math.answers import other_bases, percentage, repeats, same_text
 from stagerl_plugins.rewards.math.boxed import last_boxed
+from stagerl_plugins.rewards.math.equality import read_as_a_whole
 from stagerl_plugins.rewards.math.notation import spelled
 from stagerl_plugins.rewards.math.reward import MathOptions, MathReward
+from stagerl_plugins.rewards.math.units import without_words
 from stagerl_plugins.types import Response
 
 HERE = Path(__file__).parent
@@ -201,7 +203,15 @@ NO_BOX = "no whole box: bad_format, where Math-Verify takes any number or formul
 BOXES = "several boxes: the last one alone, where Math-Verify takes neighbours together"
 AROUND = "the formula around the box: Math-Verify reads it with the box"
 NOTATION = "a spelling of LaTeX that Math-Verify does not read, or takes for something else"
-TINY = "exact numbers below 1e-15, rounded ones below 5e-7: compared, where Math-Verify takes them all for zero"
+TINY = (
+    "exact numbers below 1e-15, rounded ones below 0.001: compared, where Math-Verify takes those for zero and looks "
+    "at six decimals of these"
+)
+UNREAD = "what is no formula as a whole: wrong, where Math-Verify takes a number that stands somewhere in it"
+BASES = "numbers in two bases: wrong, where Math-Verify leaves bases out"
+COUNTED = (
+    "words after a number, and a ground truth without letters: left out, where Math-Verify multiplies their letters"
+)
 IMAGINARY = (
     "the letter i: the imaginary unit, where Math-Verify takes it for one variable after a digit, another elsewhere"
 )
@@ -267,23 +277,34 @@ def reason(pair: Pair) -> str:
     if number and other and direct(Pair("", number, rf"\boxed{{{other}}}")) == ours(pair):
         return PERCENT
     if not ours(pair):
-        return TINY if tiny(pair.truth) and tiny(answer) else UNEXPLAINED
-    if answer == pair.truth or repeats(answer, pair.truth):
+        return why_wrong(truth, spelling)
+    if repeats(answer, pair.truth) or same_text(truth, spelling):
         return REPEATED
+    if without_words(truth, spelling) != spelling:
+        return COUNTED
     if any(re.search(r"(?<![A-Za-z])i(?![A-Za-z])", spelling) for spelling in (truth, spelling)):
         return IMAGINARY
     return PERCENT if re.search(r"%|percent", answer + pair.truth) else UNEXPLAINED
 
 
+def why_wrong(truth: str, answer: str) -> str:
+    """Why an answer is wrong that Math-Verify takes for right."""
+    if other_bases(truth, answer):
+        return BASES
+    if any(all(isinstance(found, str) for found in read_as_a_whole(text)) for text in (truth, answer)):
+        return UNREAD
+    return TINY if tiny(truth) and tiny(answer) else UNEXPLAINED
+
+
 def tiny(answer: str) -> bool:
-    """Whether an answer is a number that Math-Verify, which looks at 15 decimals or 6 rounded ones, takes for zero."""
+    """Whether an answer is a number of which Math-Verify sees too little: 15 decimals, or 6 of a rounded one."""
     from math_verify import parse
     from sympy import Expr, Float
 
     number = next(iter(parse(rf"\boxed{{{answer}}}", parsing_timeout=None)), None)
     if not isinstance(number, Expr) or not number.is_number:
         return False
-    return bool(abs(number.evalf(15)) < (5e-7 if number.has(Float) else 1e-15))
+    return bool(abs(number.evalf(15)) < (1e-3 if number.has(Float) else 1e-15))
 
 
 def compare(pair: Pair) -> tuple[Pair, bool, str]:

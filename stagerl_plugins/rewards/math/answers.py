@@ -32,6 +32,9 @@ _NUMBER = re.compile(
 _NAME = re.compile(r"(?<![\\<>!])=|\\in(?![A-Za-z])")
 _AND = re.compile(r",?\s*(?:\\text\s*\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])")
+_BASE = re.compile(r"(?<=[0-9])_\{?([0-9]+)")
+_BLANK_OR_ROW = re.compile(r"(\\\\)?" + _BLANK.pattern)
+_NOT_BETWEEN_DIGITS = re.compile(r"(?<![0-9]) | (?![0-9])")
 _TOKEN = re.compile(r"\\.|[()\[\]{},;]", re.DOTALL)
 _OPENING = frozenset({"(", "[", "{", r"\{"})
 _CLOSING = frozenset({")", "]", "}", r"\}"})
@@ -45,6 +48,22 @@ def words(text: str) -> str:
 def repeats(answer: str, truth: str) -> bool:
     """Whether an answer is the words of a ground truth that is nothing else: `June 5` for `\\text{June 5}`."""
     return _WORDS.fullmatch(truth.strip()) is not None and words(answer) == words(truth)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two answers are the same text but for blanks and the sizes of brackets and fractions."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(text: str) -> str:
+    text = _SIZE.sub("", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
+    return _NOT_BETWEEN_DIGITS.sub("", _BLANK_OR_ROW.sub(r"\1 ", text))
+
+
+def other_bases(one: str, other: str) -> bool:
+    """Whether both of two answers name bases, and not the same: `52_8` and `52_9`."""
+    bases, others = set(_BASE.findall(one)), set(_BASE.findall(other))
+    return bool(bases and others) and bases != others
 
 
 def letter(text: str, choices: str) -> str | None:

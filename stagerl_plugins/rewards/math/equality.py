@@ -9,12 +9,12 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Literal
 
-from stagerl_plugins.rewards.math.answers import percentage
+from stagerl_plugins.rewards.math.answers import other_bases, percentage, same_text
 
 Percent = Literal["either", "fraction", "number"]
 
 _WARM_UP = (r"\frac{1}{2}", r"50\%", r"\sqrt{2}+x^2", r"(1, 2]", r"\{1, 2\}", "x=3", r"\text{B}", "1,000.5")
-_ROUNDED_AWAY = 5e-7
+_ROUNDED_AWAY = 1e-3  # of six decimals, three are left of such a number
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 
@@ -30,18 +30,20 @@ class Equality:
         self._percent = percent
         self._inequalities = inequalities
         math_verify()
-        self._parse = lru_cache(maxsize=256)(_parse)  # rollouts of a group share their truth, and often answers
+        self._parse = lru_cache(maxsize=256)(read_as_a_whole)  # rollouts of a group share truths and answers
 
     def equal(self, truth: str, answer: str) -> bool:
         """Whether an answer is equal to the ground truth: the order matters to Math-Verify."""
         if answer == truth:  # right, whether or not it can be parsed
             return True
+        if other_bases(truth, answer):
+            return False  # Math-Verify leaves bases out
         if _INTEGER.fullmatch(truth) and _INTEGER.fullmatch(answer):
             return False  # integers are equal if they are written alike
         one, other = percentage(truth), percentage(answer)
         if one is not None and other is not None:
             return self._verify(self._parse(one), self._parse(other))
-        return self._verify(self._read(truth), self._read(answer))
+        return self._verify(self._read(truth), self._read(answer)) or same_text(truth, answer)
 
     def found(self, truth: str, found: list[Any]) -> bool:
         """Whether what Math-Verify found in a response is equal to the ground truth."""
@@ -55,7 +57,10 @@ class Equality:
         return bool(_INTEGER.fullmatch(truth) or self._read(truth))
 
     def _verify(self, truth: list[Any], answer: list[Any]) -> bool:
-        return any(self._same(one, other) for one in truth for other in answer)
+        try:
+            return any(self._same(one, other) for one in truth for other in answer)
+        except RecursionError:  # 5!!!!!… is deeper than any ground truth
+            return False
 
     def _same(self, one: Any, other: Any) -> bool:
         _, verify = math_verify()
@@ -77,8 +82,20 @@ class Equality:
         return fractions if self._percent == "fraction" else [*numbers, *fractions, *self._parse(answer)]
 
 
-def _parse(answer: str) -> list[Any]:
-    return search(rf"\boxed{{{answer}}}")
+def read_as_a_whole(answer: str) -> list[Any]:
+    """What an answer is as a whole, and its text.
+
+    Of what it cannot read Math-Verify would take a number or fraction that stands somewhere in it: 3 of `\\neq 3`.
+    """
+    parse, _ = math_verify()
+    return list(parse(rf"\boxed{{{answer}}}", _boxes_alone(), parsing_timeout=None))
+
+
+@cache
+def _boxes_alone() -> tuple[Any, ...]:
+    from math_verify import LatexExtractionConfig
+
+    return (LatexExtractionConfig(try_extract_without_anchor=False),)
 
 
 def _hundredth(found: Any) -> Any:
@@ -87,14 +104,18 @@ def _hundredth(found: Any) -> Any:
 
     if isinstance(found, Eq) and isinstance(found.rhs, Expr):
         return Eq(found.lhs, found.rhs * Rational(1, 100), evaluate=False)
-    return found * Rational(1, 100) if isinstance(found, Expr) else None
+    try:
+        return found * Rational(1, 100) if isinstance(found, Expr) else None
+    except RecursionError:
+        return None
 
 
 def _far_apart(one: Any, other: Any) -> bool:
     """Whether two exact numbers surely differ: by a thousandth, or of a number below 1 by a thousandth of it.
 
     Math-Verify would say no after a long simplification; of numbers below 1e-15 it would say that they are equal. It
-    says so of rounded ones that have nothing in their first six decimals: these are told apart alike.
+    says so of rounded ones that have the same first six decimals, which is too few of a number below 0.001: these are
+    told apart alike.
     """
     from sympy import Add, Expr, Float, Mul, S, UnevaluatedExpr
 

@@ -13,6 +13,7 @@ _SIGNS = str.maketrans(
     MINUS
     | {
         "\u221e": r"\infty ",
+        "\u2248": r"\approx ",
         "\u222a": r"\cup ",
         "\u2229": r"\cap ",
         "\u2264": r"\le ",
@@ -52,7 +53,12 @@ _THIN_THOUSANDS = re.compile(  # 2^3\,125 is a product, 0{,}125 a decimal
     r"(?<![0-9.^])[1-9][0-9]{0,2}(?:(?:\\[,;:! ]|~|\{,\}|\\text\{,\})[0-9]{3})+(?![0-9])"
 )
 _WIDE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?: [0-9]{3})+(?:\.[0-9]+)?")
-_NAMED_THOUSANDS = re.compile(r"[A-Za-z]\s*=\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_NAMED_THOUSANDS = re.compile(
+    r"(?:[A-Za-z]\s*=\s*)?[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?(?:\s*\\(?:pi|sqrt)(?![A-Za-z])[^,;]*)?"
+)
+_INNER_THOUSANDS = re.compile(r"(?:(?<=frac)|(?<=sqrt)|(?<=\}))\{[1-9][0-9]{0,2}(?:,[0-9]{3})+\}")
+_BASED = re.compile(r"\(?([0-9]+)\)?_(?:([0-9]+)|\{\(?([0-9]+)\)?\})")
+_SO = re.compile(r"\A(?:\\(?:approx|simeq|sim|therefore|Rightarrow|implies)(?![A-Za-z])\s*)+")
 _REPEATING = re.compile(  # to base ten
     r"(?<![0-9.})])([1-9][0-9]{0,2}(?:,[0-9]{3}){1,4}|[0-9]{0,15})\.([0-9]{0,15})"
     r"\\(?:overline|bar)\s*\{([0-9]{1,15})\}(?!\s*_)"
@@ -62,9 +68,16 @@ _POWER_OF_TEN = re.compile(  # 2e-3 may be a number less than twice e
     r"([+-]?(?:[0-9]*\.[0-9]+|1))[eE]([+-]?[0-9]{1,3})|([+-]?[0-9]+)(?:e|E\+?)([0-9]{1,3})"
 )
 _MONEY = re.compile(r"([+-]?)(\u20ac|\u00a3|\\(?:euro|pounds)(?![A-Za-z]))\s*([0-9][0-9.,]*)")
-_NO_WORDS = re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*\{((?:\\[{}$]|[^{}\\A-Za-z])*)\}")
+_TEXT = re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*(?=\{)")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]|\\text")
+_BUILT_SET = re.compile(
+    r"(?:\\left\s*)?\\\{\s*[A-Za-z]\s*(?:\\in\s*\\mathbb\s*\{R\}\s*)?(?:\\(?:mid|vert)(?![A-Za-z])|[|:])([^,;:|]*?)"
+    r"(?:\\right\s*)?\\\}"
+)
+_RELATION = re.compile(r"[<>]|\\(?:[lg]eq?(?:slant)?|neq?)(?![A-Za-z])")
+_MORE_RELATIONS = re.compile(r"\\text|\\[{}]|and|or")
 _BOTH_SIGNS = re.compile(r"\\pm(?![A-Za-z])")
-_BARE_UNIT = re.compile(r"(?<=[0-9}])\s+((?:[cdkm]m|ft|yd|mi)\s*\^\s*(?:[23]|\{[23]\}))\Z")
+_BARE_UNIT = re.compile(r"(?<=[0-9}])\s+((?:[cdkm]m|in|ft|yd|mi|units?)\s*\^\s*(?:[23]|\{[23]\}))\Z")
 _END = re.compile(  # from the first of such signs on: time is linear
     r"(?:(?<![,;.\s\\])|(?<=\\[,;:! ]))(?:(?<!\\right)(?<![.\\])\.|(?<!\\)[,;]|\\\\|\s)+\Z"
 )
@@ -79,15 +92,21 @@ def spelled(answer: str) -> str:
     text = _ROW_END.sub(r"\\\\", text)
     text = _THIN_THOUSANDS.sub(lambda found: re.sub(r"[^0-9]", "", found[0]), text)
     text = _END.sub("", text.replace("~", " ").strip()).strip()
-    if whole := _NO_WORDS.fullmatch(text):
-        text = _END.sub("", whole[1].strip())
+    text = _SO.sub("", text)
+    if (whole := _TEXT.match(text)) and (inside := _inside(text[whole.end() :])) and not _WORD.search(inside):
+        text = _END.sub("", inside.strip())
     return _both_signs(_number(_BARE_UNIT.sub(r" \\text{ \1}", text)))
 
 
 def _plain(text: str) -> str:
     plain = _LOOKS.sub("", _GAP.sub(" ", text)).strip()
-    around = plain != text and plain.startswith("{") and last_boxed(rf"\boxed{plain}") == plain[1:-1]
-    return plain[1:-1] if around else plain  # the braces of {\bf 1,000}
+    return (plain != text and _inside(plain)) or plain  # the braces of {\bf 1,000}
+
+
+def _inside(text: str) -> str | None:
+    """What stands in the braces around all of a text; None where it has none."""
+    around = text.startswith("{") and last_boxed(rf"\boxed{text}") == text[1:-1]
+    return text[1:-1] if around else None
 
 
 def _in_ascii(text: str) -> str:
@@ -110,8 +129,14 @@ def _number(text: str) -> str:
         return text.replace(" ", "")
     if _NAMED_THOUSANDS.fullmatch(text):
         return text.replace(",", "")
+    if based := _BASED.fullmatch(text):
+        return rf"{based[1]}_{{{based[2] or based[3]}}}"
+    text = _INNER_THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
     if money := _MONEY.fullmatch(text):
         return rf"{money[1]}{money[3]} \text{{ {CURRENCIES[money[2]]}}}"
+    built = _BUILT_SET.fullmatch(text)
+    if built and _RELATION.search(built[1]) and not _MORE_RELATIONS.search(built[1]):
+        return built[1].strip()  # the numbers for which one inequality holds: it says the same
     if mixed := _MIXED.fullmatch(text):
         return rf"{mixed[1]}\frac{{{mixed[2]}}}{{{mixed[3]}}}"
     if power := _POWER_OF_TEN.fullmatch(text):

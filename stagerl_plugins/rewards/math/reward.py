@@ -18,7 +18,7 @@ from stagerl_plugins.rewards.math.answers import elements, last_number, letter, 
 from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.rewards.math.equality import Equality, Percent, search
 from stagerl_plugins.rewards.math.notation import spelled
-from stagerl_plugins.rewards.math.units import without_unit
+from stagerl_plugins.rewards.math.units import without_unit, without_words
 from stagerl_plugins.types import Outcome, Response, Verdict
 
 stagerl_contract = 1
@@ -128,6 +128,7 @@ class MathReward(Reward):
             if bare is None:
                 return False
             answer = bare
+        answer = without_words(truth, answer)
         if given.brackets == "same" and elements(truth)[0] != elements(answer)[0]:
             return False
         equal = self._equality.equal(truth, answer)

@@ -85,7 +85,11 @@ def test_percentages_of_formulas_differ_for_a_reason(equivalence: ModuleType, tr
 
 @pytest.mark.parametrize(
     ("truth", "answer"),
-    [(r"\frac{1}{2^{98}}", r"\frac{1}{2^{99}}"), (r"6.63\times10^{-34}", r"6.36\times10^{-34}")],
+    [
+        (r"\frac{1}{2^{98}}", r"\frac{1}{2^{99}}"),
+        (r"6.63\times10^{-34}", r"6.36\times10^{-34}"),
+        (".0000672", "0.0000673"),
+    ],
 )
 def test_small_numbers_differ_for_a_reason(equivalence: ModuleType, truth: str, answer: str) -> None:
     pair = equivalence.Pair("", truth, rf"\boxed{{{answer}}}")
@@ -99,11 +103,26 @@ def test_small_numbers_differ_for_a_reason(equivalence: ModuleType, truth: str, 
         (r"-1+2i\sqrt{2}", r"-1+2\sqrt{2}\,\mathrm{i}", "IMAGINARY"),
         (r"\text{June 5}", "June 5", "REPEATED"),
         (r"\frac{8}{11}", r"0.\overline{72}", "NOTATION"),
+        (r"x = k\pi, k \in \mathbb{Z}", r"x=k\pi,\ k\in\mathbb{Z}", "REPEATED"),
+        ("18", "18 eggs", "COUNTED"),
     ],
 )
 def test_what_is_right_here_alone_has_a_reason(equivalence: ModuleType, truth: str, answer: str, reason: str) -> None:
     pair = equivalence.Pair("", truth, rf"\boxed{{{answer}}}")
     assert equivalence.compare(pair) == (pair, True, getattr(equivalence, reason))
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "reason"),
+    [
+        ("5", r"\neq 5", "UNREAD"),
+        (r"\begin{cases} x = 1 \\ y = 5 \end{cases}", "5", "UNREAD"),
+        ("52_8", "52_9", "BASES"),
+    ],
+)
+def test_what_is_wrong_here_alone_has_a_reason(equivalence: ModuleType, truth: str, answer: str, reason: str) -> None:
+    pair = equivalence.Pair("", truth, rf"\boxed{{{answer}}}")
+    assert equivalence.compare(pair) == (pair, False, getattr(equivalence, reason))
 
 
 def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equivalence: ModuleType) -> None:
@@ -117,5 +136,6 @@ def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equiva
 def test_every_reason_to_differ_is_on_the_page(equivalence: ModuleType) -> None:
     page = " ".join((ROOT / "docs" / "math.md").read_text(encoding="utf-8").split())
     names = ("REPEATED", "PERCENT", "NO_BOX", "BOXES", "AROUND", "LATE", "TINY", "NOTATION", "IMAGINARY")
+    names += ("UNREAD", "BASES", "COUNTED")
     reasons = [getattr(equivalence, name) for name in names]
     assert [reason for reason in reasons if reason not in page] == []

@@ -91,6 +91,19 @@ ANSWERS = r"""
 2e+3 | 3 + 2e | y
 1.6\times10^{-19} | 1.6e-19 | y
 1.6\times10^{-19} | 1.6\times10^{-18} | n
+.0000672 | 6.72\times10^{-5} | y
+.0000672 | 0.0000673 | n
+.0000672 | 0.000067 | n
+0.00033333 | \frac{1}{3000} | y
+52_8 | 52_{8} | y
+52_8 | (52)_8 | y
+52_8 | 52 | y
+52_8 | 52_9 | n
+52_8 | 53_8 | n
+x = 52_8 | x = 52_9 | n
+52_8, 3 | 3, 52_8 | y
+52_8, 3 | 52_9, 3 | n
+4210_{5} | 4210_6 | n
 6.63\times10^{-34} | 6.36\times10^{-34} | n
 0.0000001 | 0.0000002 | n
 0.0000003 | 0.00000030 | y
@@ -131,6 +144,33 @@ ANSWERS = r"""
 42 | \approx 42 | y
 42 | 42 \text{ apples} | y
 42 | 42 apples | y
+42 | 42 eggs | y
+42 | 42 dollars | y
+42 | 42 km/h | y
+42 | 42 in^2 | y
+42 | 43 eggs | n
+42 | 42 million | n
+42abc | 42 abc | y
+42a | 42 abc | n
+\frac{1}{2} | 1/2 cup | y
+\$42 | 42 dollars | y
+42 | \Rightarrow 42 | y
+42 | ≈ 42 | y
+42 | \neq 42 | n
+42 | > 42 | n
+42 | \le 42 | n
+42 | x \mid 42 | n
+42 | \{x \mid x > 42\} | n
+42 | 1, 2, \ldots, 42 | n
+42 | \begin{cases} x = 1 \\ y = 42 \end{cases} | n
+42 | [1, 42 \text{ and } 7) | n
+\frac{3}{4} | \neq \frac{3}{4} | n
+\frac{3}{4} | \text{\frac{3}{4}} | y
+\frac{3}{4} | \mathbf{\frac{3}{4}} | y
+20000\pi | 20,000\pi | y
+\frac{20000}{\pi} | \frac{20,000}{\pi} | y
+1000\sqrt{2} | 1,000\sqrt{2} | y
+1, 200\pi | 1, 200\pi | y
 42 | \boxed{42} | y
 42 | \fbox{42} | y
 42 | \underline{42} | y
@@ -280,6 +320,18 @@ x > 3 | x>3 | y
 x > 3 | 3 < x | y
 x > 3 | x \geq 3 | n
 x > 3 | (3,\infty) | y
+\{x \mid x > 3\} | \{ x : 3 < x \} | y
+\{x \mid x > 3\} | x > 3 | y
+\{x \mid x > 3\} | (3, \infty) | y
+\{x \mid x > 3\} | \{x \mid x < 3\} | n
+\{x \mid x > 3\} | 3 | n
+\{x \mid -1 < x \le 2\} | \left\{x \in \mathbb{R} \mid -1 < x \leq 2\right\} | y
+\{x \mid -1 < x \le 2\} | (-1, 2) | n
+\begin{cases} x = 1 \\ y = 5 \end{cases} | \begin{cases}x=1 \\ y=5\end{cases} | y
+\begin{cases} x = 1 \\ y = 5 \end{cases} | \begin{cases} x = 2 \\ y = 5 \end{cases} | n
+\begin{cases} x = 1 \\ y = 5 \end{cases} | 5 | n
+x = \frac{\pi}{4} + k\pi, k \in \mathbb{Z} | x=\dfrac{\pi}{4}+k\pi,\ k\in\mathbb{Z} | y
+x = \frac{\pi}{4} + k\pi, k \in \mathbb{Z} | x=\frac{\pi}{3}+k\pi, k\in\mathbb{Z} | n
 \emptyset | \varnothing | y
 \emptyset | \{\} | y
 \mathbb{R} | \mathbb{R} | y
@@ -417,6 +469,12 @@ def test_the_last_whole_box_decides(text: str, right: str) -> None:
 )  # fmt: skip
 def test_no_whole_box_is_no_answer(text: str) -> None:
     assert outcome("42", text) == "bad_format"
+
+
+@pytest.mark.parametrize("take", ["last_box", "box_or_search"])
+@pytest.mark.parametrize("end", ["", r"\%", "i"])
+def test_an_answer_without_end_is_wrong(take: str, end: str) -> None:
+    assert outcome("42", rf"\boxed{{5{'!' * 1000}{end}}}", take=take) == "wrong"
 
 
 @pytest.mark.parametrize(
