@@ -204,8 +204,8 @@ BOXES = "several boxes: the last one alone, where Math-Verify takes neighbours t
 AROUND = "the formula around the box: Math-Verify reads it with the box"
 NOTATION = "a spelling of LaTeX that Math-Verify does not read, or takes for something else"
 TINY = (
-    "exact numbers below 1e-15, rounded ones below 0.001: compared, where Math-Verify takes those for zero and looks "
-    "at six decimals of these"
+    "numbers below 1e-15, below 5e-7 if one is rounded, below 0.001 if both are: compared, where Math-Verify takes "
+    "them for zero, or looks at six decimals"
 )
 UNREAD = "what is no formula as a whole: wrong, where Math-Verify takes a number that stands somewhere in it"
 BASES = "numbers in two bases: wrong, where Math-Verify leaves bases out"
@@ -293,18 +293,19 @@ def why_wrong(truth: str, answer: str) -> str:
         return BASES
     if any(all(isinstance(found, str) for found in read_as_a_whole(text)) for text in (truth, answer)):
         return UNREAD
-    return TINY if tiny(truth) and tiny(answer) else UNEXPLAINED
+    return TINY if tiny(truth, answer) else UNEXPLAINED
 
 
-def tiny(answer: str) -> bool:
-    """Whether an answer is a number of which Math-Verify sees too little: 15 decimals, or 6 of a rounded one."""
+def tiny(truth: str, answer: str) -> bool:
+    """Whether these are numbers of which Math-Verify sees too little: 15 decimals, or 6 if one is rounded."""
     from math_verify import parse
     from sympy import Expr, Float
 
-    number = next(iter(parse(rf"\boxed{{{answer}}}", parsing_timeout=None)), None)
-    if not isinstance(number, Expr) or not number.is_number:
+    numbers = [next(iter(parse(rf"\boxed{{{text}}}", parsing_timeout=None)), None) for text in (truth, answer)]
+    if not all(isinstance(number, Expr) and number.is_number for number in numbers):
         return False
-    return bool(abs(number.evalf(15)) < (1e-3 if number.has(Float) else 1e-15))
+    rounded = sum(number.has(Float) for number in numbers)
+    return bool(max(abs(number.evalf(15)) for number in numbers) < (1e-15, 5e-7, 1e-3)[rounded])
 
 
 def compare(pair: Pair) -> tuple[Pair, bool, str]:

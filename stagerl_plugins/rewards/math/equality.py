@@ -14,7 +14,8 @@ from stagerl_plugins.rewards.math.answers import other_bases, percentage, same_t
 Percent = Literal["either", "fraction", "number"]
 
 _WARM_UP = (r"\frac{1}{2}", r"50\%", r"\sqrt{2}+x^2", r"(1, 2]", r"\{1, 2\}", "x=3", r"\text{B}", "1,000.5")
-_ROUNDED_AWAY = 1e-3  # of six decimals, three are left of such a number
+_ROUNDED_AWAY = 5e-7  # six decimals show nothing of such a number
+_ROUNDED_MOSTLY = 1e-3  # and of one below this three digits at the most
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 
 
@@ -114,8 +115,8 @@ def _far_apart(one: Any, other: Any) -> bool:
     """Whether two exact numbers surely differ: by a thousandth, or of a number below 1 by a thousandth of it.
 
     Math-Verify would say no after a long simplification; of numbers below 1e-15 it would say that they are equal. It
-    says so of rounded ones that have the same first six decimals, which is too few of a number below 0.001: these are
-    told apart alike.
+    says so where one is rounded and both have the same first six decimals, which are too few where both are rounded and
+    below 0.001, or where they are all zero: these are told apart alike.
     """
     from sympy import Add, Expr, Float, Mul, S, UnevaluatedExpr
 
@@ -123,8 +124,9 @@ def _far_apart(one: Any, other: Any) -> bool:
         inexact = (UnevaluatedExpr, S.Infinity, S.NegativeInfinity, S.ComplexInfinity)
         if not all(isinstance(a, Expr) and a.is_number and not a.has(*inexact) for a in (one, other)):
             return False  # of percentages more than one value is right
-        if (one.has(Float) or other.has(Float)) and not max(abs(one), abs(other)) < _ROUNDED_AWAY:
-            return False  # and of rounded numbers
+        rounded = one.has(Float) + other.has(Float)
+        if rounded and not max(abs(one), abs(other)) < (_ROUNDED_MOSTLY if rounded == 2 else _ROUNDED_AWAY):
+            return False
         apart = Add(one, Mul(-1, other, evaluate=False), evaluate=False)  # 9^{9^9} must not be worked out
         # strict: of equal numbers with hundreds of digits rounding would leave a distance that is none
         distance, size = (abs(number.evalf(15, strict=True)) for number in (apart, one))
