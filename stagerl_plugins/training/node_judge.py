@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import hashlib
 import logging
 import math
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 WAITING = 1_000_000  # responses that may be in a judge: a group that waits for its last rollout must not keep it out
 PAUSE_SECONDS = 60.0  # until what could not be built is tried again: a server of a sandbox may have been away
+HELD = 4.0  # times `judging.seconds` that nothing else of a judge may run, before it ends
 ATTEMPTS = 2  # at an actor that was there and is no more
 _TOLD = frozenset(10**power for power in range(1, 10))  # numbers of lost verdicts that are worth a line
 
@@ -71,6 +74,8 @@ class NodeJudge:
         except (UserError, PluginError) as error:
             self._judge = str(error)
             logger.warning("no response can be judged on this node: %s", error)
+        else:
+            threading.Thread(target=_end_if_held, args=[HELD * judging.seconds], daemon=True).start()
         finally:
             self._again_at = time.monotonic() + PAUSE_SECONDS
 
@@ -91,6 +96,16 @@ class NodeJudge:
         """A rollout of this group will not come."""
         if isinstance(self._judge, Judge):
             self._judge.abandon(group)
+
+
+def _end_if_held(seconds: float) -> None:
+    """End this process if a coroutine keeps the interpreter to itself for so long, which no thread of Python's can.
+
+    Standard error says which line it was. Ray starts the judge again.
+    """
+    while True:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+        time.sleep(seconds / 8)
 
 
 class Judges:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -111,6 +112,20 @@ class Meeting(Reward):
         return [Verdict(Outcome.CORRECT, 1.0, str(os.getpid())) for _ in responses]
 
 
+class Holding(Reward):
+    """Keeps the interpreter to itself for ever where the response says so: one call of a regular expression."""
+
+    isolated = False
+
+    def __init__(self, options, setup):
+        pass
+
+    async def score(self, responses):
+        if responses[0].text == "hold":
+            re.fullmatch("(a+)+", "a" * 100 + "b")
+        return [Verdict(Outcome.CORRECT, 1.0) for _ in responses]
+
+
 @hookimpl
 def register_samplers(register):
     register("one_problem", OneProblem, OneProblemOptions)
@@ -122,6 +137,7 @@ def register_rewards(register):
     register("hanging", Hanging)
     register("waiting", Waiting)
     register("meeting", Meeting)
+    register("holding", Holding)
 
 
 def kill_run():
