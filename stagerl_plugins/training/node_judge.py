@@ -32,7 +32,8 @@ logger = logging.getLogger(__name__)
 
 WAITING = 1_000_000  # responses that may be in a judge: a group that waits for its last rollout must not keep it out
 PAUSE_SECONDS = 60.0  # until what could not be built is tried again: a server of a sandbox may have been away
-HELD = 4.0  # times `judging.seconds` that nothing else of a judge may run, before it ends
+HELD = 4.0  # times `judging.seconds` that nothing else of a judge may run, before it ends,
+LEAST_HELD = 30.0  # and in seconds: a busy machine may hold up all of it for a while
 ATTEMPTS = 2  # at an actor that was there and is no more
 _TOLD = frozenset(10**power for power in range(1, 10))  # numbers of lost verdicts that are worth a line
 
@@ -75,7 +76,7 @@ class NodeJudge:
             self._judge = str(error)
             logger.warning("no response can be judged on this node: %s", error)
         else:
-            threading.Thread(target=_end_if_held, args=[HELD * judging.seconds], daemon=True).start()
+            threading.Thread(target=_end_if_held, args=[max(HELD * judging.seconds, LEAST_HELD)], daemon=True).start()
         finally:
             self._again_at = time.monotonic() + PAUSE_SECONDS
 
