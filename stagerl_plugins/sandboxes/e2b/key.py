@@ -29,6 +29,7 @@ def read_key(file: str | None) -> SecretStr:
             raise UserError(f"no key for E2B on this machine: set {VARIABLE} in its environment, or name a `key_file`")
         return _one_word(key, VARIABLE)
     try:
+        # `Path.expanduser` raises for a user who is not there
         key = Path(os.path.expanduser(file)).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "no text"

@@ -103,6 +103,7 @@ def _address(text: str, where: str) -> Address:
 
 def _lines(file: str) -> list[str]:
     try:
+        # `Path.expanduser` raises for a user who is not there
         return [line.strip() for line in Path(os.path.expanduser(file)).read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "no text"

@@ -283,7 +283,7 @@ def test_a_tier_whose_interpreter_is_killed_while_it_is_looked_at_is_looked_at_a
 
 def test_the_folder_of_a_killed_interpreter_goes_however_deep_and_while_a_dying_program_still_writes(warm, tier):
     if tier == "A":
-        return
+        pytest.skip("its folders are in memory and go with its namespace")
     assert warm.run("print(1)", "", LIMITS).stdout == "1\n"
     folder = Path(warm._work)
     subprocess.run(["/bin/sh", "-c", "for n in $(seq 1500); do mkdir d; cd d; done"], cwd=folder, check=True)
