@@ -47,10 +47,10 @@ def account_of(error: BaseException) -> str:
 def place_of(error: BaseException) -> str:
     """File and line where an exception was raised, ` (file:line)`; nothing where that is not known.
 
-    A value that refuses what it is made of is not where the mistake is: the line that makes it is.
+    A value that refuses what it is made of, or an exit that is refused, is not where the mistake is: its caller is.
     """
     reached = itertools.takewhile(
-        lambda frame: frame.name != "__post_init__", traceback.extract_tb(error.__traceback__)
+        lambda frame: frame.name not in ("__post_init__", "_exit"), traceback.extract_tb(error.__traceback__)
     )
     frames = [frame for frame in reached if not frame.filename.startswith("<")]
     return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""

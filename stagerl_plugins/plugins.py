@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from stagerl_plugins import hookspecs
 from stagerl_plugins.errors import PluginError, UserError, account_of, nearest
+from stagerl_plugins.loading_guard import guarded
 
 GROUP = "stagerl_plugins"
 LOAD_VARIABLE = "STAGERL_LOAD_PLUGINS"  # names of distributions or entry points, by comma; unset: all; empty: none
@@ -204,22 +205,27 @@ def load_plugins(on_error: str = "fail", report: Callable[[str], None] | None = 
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager)
     for entry, distribution in _entry_points():
-        where = f"plugin {entry.value} of {distribution.name} {distribution.version}"
         try:
-            try:
-                with contextlib.redirect_stdout(sys.stderr):  # what it prints must not mix with results
-                    plugin = entry.load()
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # SystemExit, too
-                raise PluginError(f"{where} cannot be imported: {_import_fault(error, entry)}") from error
-            plugins.add(plugin, distribution.name, distribution.version)
+            with guarded():
+                plugins.add(_import(entry, distribution), distribution.name, distribution.version)
         except PluginError as error:
             if on_error == "fail" or isinstance(error, DuplicateError):
                 raise
             if report:
                 report(f"skipped: {error}")
     return plugins
+
+
+def _import(entry: EntryPoint, distribution: Distribution) -> object:
+    """What an entry point names."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints must not mix with results
+            return entry.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, too
+        where = f"plugin {entry.value} of {distribution.name} {distribution.version}"
+        raise PluginError(f"{where} cannot be imported: {_import_fault(error, entry)}") from error
 
 
 def _fault_of_name(name: Any) -> str | None:

@@ -1,5 +1,7 @@
 """Which plugins are loaded, and what happens to those that cannot be."""
 
+import re
+
 import pytest
 
 from stagerl_plugins import hookspecs
@@ -194,6 +196,84 @@ def test_an_entry_point_that_leads_nowhere_is_shown_itself(site, entry):
     site.install("acme", "", entry=entry)
     with pytest.raises(PluginError, match=rf"nothing_there'\"?\) \(entry point `acme = {entry}`\)$"):
         site.load()
+
+
+ENDING = {
+    "at import": "import os\nos._exit(0)",
+    "in a hook": "import os\n@hookimpl\ndef register_gates(register): os._exit(0)",
+}
+
+
+@pytest.mark.parametrize("code", ENDING.values(), ids=ENDING.keys())
+def test_a_plugin_does_not_end_the_process_that_loads_it(site, code):
+    """A command would end without a word, and with status 0."""
+    site.install("acme", code, version="1.2")
+    told = site.python(
+        """
+        import json
+        from stagerl_plugins.plugins import load_plugins
+
+        reports = []
+        load_plugins("skip", reports.append)
+        print(json.dumps(reports))
+        """,
+        limit="acme",
+    )
+    (report,) = told
+    assert "acme 1.2" in report
+    assert re.search(r"SystemExit\('os\._exit\(0\)'\) \(.*acme\.py:\d\)$", report)
+
+
+FORKING = {
+    "and comes back": "pid = os.fork()",
+    "and raises": "pid = os.fork()\nif not pid: raise ValueError",
+    "and leaves": "pid = os.fork()\nif not pid: os._exit(3)",
+}
+
+
+@pytest.mark.parametrize("code", FORKING.values(), ids=FORKING.keys())
+def test_a_process_that_a_plugin_forks_while_it_is_imported_does_not_go_on_as_ours(site, code):
+    """A command would run twice."""
+    site.install("acme", f"import os\n{code}")
+    status = site.python(
+        """
+        import json
+        import os
+        from stagerl_plugins.plugins import load_plugins
+
+        here = os.getpid()
+        load_plugins("skip", print)
+        if os.getpid() != here:
+            os._exit(9)
+        import acme
+
+        print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(acme.pid, 0)[1])))
+        """,
+        limit="acme",
+    )
+    assert status == (3 if "_exit" in code else 0)
+
+
+def test_a_plugin_that_is_loaded_may_end_processes(site):
+    site.install("acme", "from os import _exit")
+    done = site.python(
+        """
+        import json
+        import os
+        from stagerl_plugins.plugins import load_plugins
+
+        end = os._exit
+        load_plugins()
+        import acme
+
+        pid = os.fork()
+        if not pid:
+            acme._exit(5)
+        print(json.dumps([os._exit is end, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]))
+        """,
+        limit="acme",
+    )
+    assert done == [True, 5]
 
 
 # -- what is as good as a module of today's ---------------------------------------------------------------------------
