@@ -9,6 +9,7 @@ import io
 import linecache
 import os
 import random
+import resource
 import signal
 import sys
 import threading
@@ -49,6 +50,7 @@ def run(text: str, folder: str) -> NoReturn:
     linecache.cache[main.__file__] = len(text), None, io.StringIO(text, newline=None).readlines(), main.__file__
     ours = 2 + sum(1 for _ in traceback.walk_stack(sys._getframe()))  # calls around the program's first one
     sys.setrecursionlimit(sys.getrecursionlimit() + ours)
+    _bound_stacks()
     gc.enable()
     os._exit(_end(_exit_status(text, main), main))
 
@@ -70,6 +72,12 @@ def _streams() -> tuple[TextIO, TextIO, TextIO]:
 
 def _stream(descriptor: int, mode: str, errors: str) -> TextIO:
     return cast(TextIO, open(descriptor, mode, encoding="utf-8", errors=errors, closefd=False))
+
+
+def _bound_stacks() -> None:
+    """Give a thread a stack that fits: solutions ask for 512 MB, which may be all memory, and use little of it."""
+    most, stack_size = resource.getrlimit(resource.RLIMIT_AS)[0] // 2, threading.stack_size
+    threading.stack_size = lambda size=0, /: stack_size(min(size, most))
 
 
 def _exit_status(text: str, main: ModuleType) -> int:

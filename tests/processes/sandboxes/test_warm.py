@@ -44,6 +44,16 @@ print(len(threads))
 """
 
 # program, standard input -> standard output, exit status
+DEEP_IN_A_THREAD = """
+import sys, threading
+from functools import lru_cache
+sys.setrecursionlimit(1 << 25)
+threading.stack_size(1 << 29)
+f = lru_cache(None)(lambda n: n and 1 + f(n - 1))
+thread = threading.Thread(target=lambda: print(f(100_000)))
+thread.start()
+thread.join()
+"""
 ORDINARY = [
     ("print(input()[::-1])", "abc\n", "cba\n", 0),
     ("import sys; print(len(sys.stdin.buffer.read()))", "ä" * 100_000, "200000\n", 0),
@@ -82,6 +92,7 @@ ORDINARY = [
     ("import threading\nthreading.Thread(target=lambda: 1 / 0).start()\nprint(1)", "", "1\n", 0),
     ("import atexit; atexit.register(lambda: 1 / 0)", "", "", 0),
     (MANY_THREADS, "", "30\n", 0),
+    (DEEP_IN_A_THREAD, "", "100000\n", 0),
     ("f = open(1, 'w', closefd=False); f.write('left open')", "", "left open", 0),
     ("import asyncio\nasync def f(): return 4\nprint(asyncio.run(f()))", "", "4\n", 0),
     ("import sys; sys.setrecursionlimit(10**6)\nf = lambda n: n and 1 + f(n - 1)\nprint(f(50_000))", "", "50000\n", 0),
