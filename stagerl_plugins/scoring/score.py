@@ -21,7 +21,7 @@ from stagerl_plugins.rewards.specs import reward_files
 from stagerl_plugins.scoring.in_order import in_order
 from stagerl_plugins.scoring.journal import Journal, Verdicts
 from stagerl_plugins.scoring.rows import STANDARD, BadRowError, Row, is_parquet, read_rows
-from stagerl_plugins.scoring.survey import Survey, survey
+from stagerl_plugins.scoring.survey import Survey, survey, told_already
 from stagerl_plugins.scoring.verifiers import Verifiers, reward_of
 from stagerl_plugins.scoring.writing import Writer, writing
 
@@ -141,7 +141,7 @@ def score(options: ScoreOptions, plugins: Plugins, judging: Judging, take: Calla
         sets = [options.rewards] if options.compared is None else [options.rewards, options.compared]
         verifiers = [stack.enter_context(Verifiers(rewards, plugins, judging, progress.say)) for rewards in sets]
         run = _Run(options, verifiers, progress, journal, take)
-        rows = read_rows(options.source, options.rewards, bad if seen is None else _told_already)
+        rows = read_rows(options.source, options.rewards, bad if seen is None else told_already)
         try:
             run.write(rows, seen)
         except KeyboardInterrupt:
@@ -227,10 +227,6 @@ def _look_through(options: ScoreOptions, bad: BadRows) -> Survey:
         with _of_compare():
             check_data_sources({DEFAULT: {}, **(options.compared or {})}, seen.sources)
     return seen
-
-
-def _told_already(error: BadRowError) -> None:
-    """A malformed row that the survey has told of."""
 
 
 def _fingerprint(options: ScoreOptions, plugins: Plugins, seen: Survey) -> dict[str, Any]:

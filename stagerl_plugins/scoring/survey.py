@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stagerl_plugins.errors import UserError
-from stagerl_plugins.scoring.rows import BadRowError, Content, is_parquet, read_rows
+from stagerl_plugins.scoring.rows import BadRowError, Content, Row, is_parquet, read_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,12 +54,15 @@ def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], 
     if not is_file:
         raise UserError(f"{path}: is a folder" if path.is_dir() else f"no such file: {path}")
     found: Counter[str] = Counter()
-    schema = None
-    every = read_rows(path, rewards, bad)
-    while rows := list(islice(every, AT_ONCE)):
+    columns = None if is_parquet(path) or not with_schema else _Columns(path)
+    for rows in _some(read_rows(path, rewards, bad)):
         found.update(row.response.data_source for row in rows)
-        if with_schema and not is_parquet(path):
-            schema = _joined(schema, [row.content for row in rows], path)
+        if columns is not None:
+            columns.add([row.content for row in rows])
+    if columns is not None and columns.widened:
+        for rows in _some(read_rows(path, rewards, told_already)):
+            columns.check([row.content for row in rows])
+    schema = None if columns is None else columns.schema
     if with_schema and is_parquet(path):
         import pyarrow.parquet
 
@@ -67,13 +71,51 @@ def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], 
         return Survey(hashlib.file_digest(file, "sha256").hexdigest()[:16], found, schema)
 
 
-def _joined(schema: pa.Schema | None, contents: list[Content], path: Path) -> pa.Schema:
-    """The columns of all rows before, and of these."""
-    import pyarrow as pa
+def told_already(error: BadRowError) -> None:
+    """A malformed row that was told of when it was read first."""
 
-    try:
-        new = pa.schema(list(pa.array(contents).type))
-        return new if schema is None else pa.unify_schemas([schema, new], promote_options="permissive")
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: its rows do not fit into columns: {reason}: write a .jsonl file") from error
+
+def _some(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while some := list(islice(rows, AT_ONCE)):
+        yield some
+
+
+class _Columns:
+    """The columns that rows of JSON fit into.
+
+    Attributes:
+        schema: Those of all rows so far; None before the first.
+        widened: Rows that fitted then may not fit now: a large whole number where a fraction came later.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.schema: pa.Schema | None = None
+        self.widened = False
+
+    def add(self, contents: list[Content]) -> None:
+        """Take in more rows."""
+        import pyarrow as pa
+
+        with self._fitting():
+            new = pa.schema(list(pa.array(contents).type))
+            before = self.schema or new
+            self.schema = pa.unify_schemas([before, new], promote_options="permissive")
+            self.widened |= any(self.schema.field(old.name) != old for old in before)
+
+    def check(self, contents: list[Content]) -> None:
+        """Make sure that these rows fit."""
+        import pyarrow as pa
+
+        with self._fitting():
+            pa.RecordBatch.from_pylist(contents, self.schema)
+
+    @contextmanager
+    def _fitting(self) -> Iterator[None]:
+        import pyarrow as pa
+
+        try:
+            yield
+        except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{self._path}: its rows do not fit into columns: {reason}: write a .jsonl file") from error

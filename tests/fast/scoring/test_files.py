@@ -84,8 +84,16 @@ def test_lines_become_parquet_and_parquet_becomes_lines(score: Score) -> None:
     assert read_lines(OUT) == table.to_pylist()
 
 
-def test_lines_that_fit_into_no_columns_are_one_line(score: Score) -> None:
-    done = score(write_lines(IN, row("a", "x"), row("a", {"y": 1})), "--out", "out.parquet")
+UNFIT = {
+    "texts and keys": [row("a", "x"), row("a", {"y": 1})],
+    "a number that is too large for the fraction far below": [row("a", x=2**60 + 1)] * 1000 + [row("a", x=0.5)],
+}
+
+
+@pytest.mark.parametrize("rows", UNFIT.values(), ids=UNFIT.keys())
+def test_lines_that_fit_into_no_columns_are_one_line(score: Score, rows: list[dict[str, Any]]) -> None:
+    """Before any is judged."""
+    done = score(write_lines(IN, *rows), "--out", "out.parquet")
     assert done.exit_code == 2
     assert done.stderr.startswith("stagerl: in.jsonl: its rows do not fit into columns: ")
     assert done.stderr.endswith(": write a .jsonl file\n")
