@@ -37,8 +37,17 @@ def packed(text) -> str:
         ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, ProblemTests(([1, 2],), (3,), "add")),
         ({"inputs": [[1]], "outputs": [[3]], "fn_name": "f"}, ProblemTests(([1],), ([3],), "f", wrapped=True)),
         ({"inputs": ["1\n2"], "outputs": [3], "fn_name": "add"}, ProblemTests(([1, 2],), (3,), "add")),
+        ({"inputs": ["1", '"a"'], "outputs": ["2", '"b"'], "fn_name": "f"}, ProblemTests(([1], ["a"]), (2, "b"), "f")),
+        ({"inputs": ["1"], "outputs": ["[2]"], "fn_name": "f"}, ProblemTests(([1],), ([2],), "f", wrapped=True)),
+        ({"inputs": [["1"]], "outputs": ["2"], "fn_name": "f"}, ProblemTests((["1"],), ("2",), "f")),
+        (
+            {"inputs": [[{"1": {"2": 3}, "-4": 5}, {"1": 1, "a": 1}, {"01": 1}, {}]], "outputs": [6], "fn_name": "f"},
+            ProblemTests(([{1: {"2": 3}, -4: 5}, {"1": 1, "a": 1}, {"01": 1}, {}],), (6,), "f"),
+        ),
         ({"inputs": ['"a\u2028b"\r\n2'], "outputs": [3], "fn_name": "f"}, ProblemTests((["a\u2028b", 2],), (3,), "f")),
         ({"test": "def check(f): ...", "entry_point": "f"}, ProblemTests(asserts="def check(f): ...", function="f")),
+        ({"test": "x", "entry_point": "Solution().f"}, ProblemTests(asserts="x", function="f")),
+        (["assert f(1) == 1", "assert f(2)"], ProblemTests(asserts="assert f(1) == 1\nassert f(2)", function="f")),
         (
             {"test_list": ["assert set(f(1)) == {1}"], "test_imports": ["import math"]},
             ProblemTests(asserts="assert set(f(1)) == {1}", setup="import math", function="f"),
@@ -48,6 +57,8 @@ def packed(text) -> str:
             ProblemTests(asserts="assert sum(1) == 1", function="sum"),
         ),
         (CASES, ProblemTests(("1\n",), ("2\n",))),
+        ([{**CASES[0], "metadata": {"func_name": None}}], ProblemTests(("1\n",), ("2\n",))),
+        ([{**CALLS[0], "metadata": {"func_name": "f"}}], ProblemTests(([[1, 2], 3],), ([3],), "f")),
         ({"public_test_cases": CASES, "metadata": {"func_name": ""}}, ProblemTests(("1\n",), ("2\n",))),
         (
             {
@@ -74,6 +85,9 @@ def test_forms(ground_truth, tests):
         ({"inputs": [], "outputs": []}, "0 inputs and 0 outputs"),
         ({"inputs": [3], "outputs": [3], "fn_name": "f"}, "arguments must be a list, got 3"),
         ({"inputs": ["(1"], "outputs": [3], "fn_name": "f"}, "arguments are no JSON"),
+        ({"inputs": ["1"], "outputs": ["a"], "fn_name": "f"}, "output is no JSON"),
+        ({"test": "x", "entry_point": "Solution().f.g"}, "must be the name of a function, got 'f.g'"),
+        (["f"], "which function does this test?"),
         ({"test_list": []}, "test_list is empty"),
         ({"test_list": ["assert len([]) == 0"]}, "which function does this test?"),
         ([{"input": "1"}], "expected test cases with input and output"),
