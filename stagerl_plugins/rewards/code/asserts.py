@@ -65,12 +65,13 @@ async def run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rules
     assert tests.function is not None
     judge = asserts_program(tests.setup, tests.asserts, tests.function)
     caller = call_program(program, tests.function, changes=True, given=tests.given)
+    of_tests = replace(rules.limits, output_bytes=MOST_RESULTS * rules.limits.output_bytes)  # calls, all at once
     results = _Results(MOST_RESULTS * rules.limits.output_bytes)
     in_calls = in_tests = 0.0
     passed: list[bool | None] = []
     for _ in range(ROUNDS):
         try:
-            passed, asked, seconds = await _judge_asserts(sandbox, judge, results.known, rules.limits)
+            passed, asked, seconds = await _judge_asserts(sandbox, judge, results.known, of_tests)
         except BrokenTestsError as broken:
             if not results.known:
                 raise NotJudgedError(f"the tests cannot be run: {broken}") from broken

@@ -45,7 +45,7 @@ def read_tests(ground_truth: Any) -> ProblemTests:
 
     Taken are APPS' form (`inputs`, `outputs`, `fn_name` optional), HumanEval's (`test`, `entry_point`, `prompt`),
     MBPP's (`test_list`, `test_setup_code` or `test_imports` optional, or a list of asserts alone) and LiveCodeBench's
-    (a list of `input`, `output`, `testtype`, or a record with `public_test_cases`, `private_test_cases` and `metadata`).
+    (a list of `input`, `output`, `testtype`, or a record with `public_test_cases`, `private_test_cases`, `metadata`).
 
     Raises:
         ValueError: It is none of these, or has no test.

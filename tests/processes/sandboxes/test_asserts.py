@@ -153,3 +153,33 @@ def test_a_program_goes_on_from_what_its_prompt_defines(sandbox, tests, program,
     (verdict,) = judge(sandbox, tests, program)
     assert verdict.judged, verdict.detail
     assert verdict.score == score
+
+
+CHECKS = {"test_list": ["assert check(2) == 4", "assert check(3) == 6"]}
+OWN_CHECK = {"test_list": ["assert f(2) == 4"], "test_setup_code": "def check(function): raise ValueError"}
+
+
+def test_a_tested_function_may_be_called_check_and_so_may_a_helper(sandbox):
+    right, half = judge(sandbox, CHECKS, "def check(n): return 2 * n", "def check(n): return 4")
+    assert (right.score, half.score) == (1.0, 0.5)
+    (helped,) = judge(sandbox, OWN_CHECK, "def f(n): return 2 * n")
+    assert helped.outcome is Outcome.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("test", "program"),
+    [
+        ("assert f((4, 'a', 7.5), int) == ['a', 7.5]", "def f(x, kind): return [y for y in x if type(y) is not kind]"),
+        ("assert f('7', [int, float]) == [7, 7.0]", "def f(x, kinds): return [kind(x) for kind in kinds]"),
+        ("assert f(3) is int", "def f(x): return type(x)"),
+    ],
+)
+def test_python_s_own_types_are_sent(sandbox, test, program):
+    (verdict,) = judge(sandbox, check(test), program)
+    assert verdict.outcome is Outcome.CORRECT, verdict.detail
+
+
+def test_an_argument_may_be_larger_than_what_a_program_may_print(sandbox):
+    tests = check("assert f('x' * 2_000_000) == 2_000_000\nassert f(1) == 1")
+    (verdict,) = judge(sandbox, tests, "def f(x): return x if x == 1 else len(x)")
+    assert verdict.outcome is Outcome.CORRECT, verdict.detail

@@ -20,6 +20,7 @@ _PLAIN: tuple[tuple[Any, Any], ...] = (
     (list, list.__iter__),
     (tuple, tuple.__iter__),
 )
+_TYPES = {kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)}
 
 
 class Opaque:
@@ -58,6 +59,9 @@ def pack(value: Any, depth: int = 0) -> Any:
         return {TAG: kind.__name__, "of": value.hex()}
     if kind is range:
         return {TAG: "range", "of": [pack(value.start), pack(value.stop), pack(value.step)]}
+    for name, known in _TYPES.items() if kind is type else ():
+        if value is known:
+            return {TAG: "type", "of": name}
     if isinstance(value, dict):  # a Counter, say: subclasses are what they are made of
         return {TAG: "dict", "of": [[pack(k, depth + 1), pack(v, depth + 1)] for k, v in dict.items(value)]}
     for base, plain in _PLAIN:
@@ -84,6 +88,8 @@ def unpack(value: Any, depth: int = 0) -> Any:
             return int(inner, 16)
         if tag == "float" and inner in ("inf", "-inf", "nan"):
             return float(inner)
+        if tag == "type" and inner in _TYPES:
+            return _TYPES[inner]
         if tag in ("bytes", "bytearray"):
             return bytes.fromhex(inner) if tag == "bytes" else bytearray.fromhex(inner)
         if tag == "opaque":
