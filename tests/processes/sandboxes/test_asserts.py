@@ -183,3 +183,28 @@ def test_an_argument_may_be_larger_than_what_a_program_may_print(sandbox):
     tests = check("assert f('x' * 2_000_000) == 2_000_000\nassert f(1) == 1")
     (verdict,) = judge(sandbox, tests, "def f(x): return x if x == 1 else len(x)")
     assert verdict.outcome is Outcome.CORRECT, verdict.detail
+
+
+METHOD = "class Solution:\n    def f(self, n): return 2 * n\n    def g(self, n): return n"
+
+
+@pytest.mark.parametrize(
+    ("tests", "score"),
+    [
+        ({"test_list": ["assert Solution().f(2) == 4", "assert Solution().f([1]) == [1]"]}, 0.5),
+        ({"test_list": ["s = Solution()\nassert s.f(2) == 4", "assert s.f(3) == 7"]}, 0.5),
+        ({"test_list": ["s = Solution()", "assert sorted(s.f([1])) == [1, 1]"]}, 1.0),
+        ({"test": "def check(f): pass\nassert Solution().f(2) == 4", "entry_point": "Solution().f"}, 1.0),
+        ({**check("assert Solution().f(2) == 4"), "prompt": "class Solution:\n    def f(self, n):\n        pass"}, 1.0),
+    ],
+)
+def test_asserts_may_call_a_solution_s_method(sandbox, tests, score):
+    (verdict,) = judge(sandbox, tests, METHOD)
+    assert verdict.judged, verdict.detail
+    assert verdict.score == score
+
+
+def test_but_of_one_method_alone(sandbox):
+    (verdict,) = judge(sandbox, {"test_list": ["assert Solution().f(Solution().g(2)) == 4"]}, METHOD)
+    assert verdict.outcome is Outcome.NOT_JUDGED
+    assert verdict.detail.endswith("another method of Solution: g")

@@ -178,6 +178,15 @@ def main(prelude: str, setup: str, tests: str, name: str) -> None:
                 _change(named.get(key), changed)
         return value
 
+    class Solution:
+        """Stands for the program's: tests may call the function as its method."""
+
+        def __getattr__(self, method: str) -> Any:
+            if method == name:
+                return candidate
+            unsent.append("another method of Solution: " + method)
+            raise Open
+
     exec(prelude, builtins.__dict__)  # noqa: S102  ours
     random.seed(0)  # tests that draw examples must draw the same ones each time
     output, sys.stdout = sys.stdout, sys.stderr
@@ -187,7 +196,7 @@ def main(prelude: str, setup: str, tests: str, name: str) -> None:
     passed: list[bool | None] = []
     try:
         exec(compile(setup, "setup.py", "exec", dont_inherit=True), space)  # noqa: S102  in a sandbox
-        space[name] = candidate
+        space.update({"Solution": Solution, name: candidate})
         helper = space.get("check")  # not the tests' own: the setup's, or the function under test
         tree = ast.fix_missing_locations(wrap.visit(ast.parse(tests)))
         exec(compile(tree, FILE, "exec", dont_inherit=True), space)  # noqa: S102
