@@ -116,7 +116,7 @@ async def _judge_asserts(
 
     Raises:
         BrokenTestsError: The tests cannot be run, or raise before a call.
-        NotJudgedError: The sandbox lost the run, or the tests call the function with what cannot be sent to it.
+        NotJudgedError: The sandbox lost the run, or the tests do what cannot be done here.
     """
     told = f"[{','.join(known.values())}]"
     (execution,) = await executions(sandbox, judge, [told], limits)
@@ -128,7 +128,7 @@ async def _judge_asserts(
         said = (execution.stderr.strip().splitlines() or [execution.detail or "nothing"])[-1]
         raise BrokenTestsError(said[:200], execution.ended is Ended.TIMED_OUT) from broken
     if unsent:
-        raise NotJudgedError(f"the tests give the function what cannot be sent to it: {unsent[0]:.200}")
+        raise NotJudgedError(f"the tests {unsent[0]:.250}")
     if error is not None and not known and not calls:
         raise BrokenTestsError(str(error), late=False)
     return held, calls, execution.seconds

@@ -208,3 +208,24 @@ def test_but_of_one_method_alone(sandbox):
     (verdict,) = judge(sandbox, {"test_list": ["assert Solution().f(Solution().g(2)) == 4"]}, METHOD)
     assert verdict.outcome is Outcome.NOT_JUDGED
     assert verdict.detail.endswith("another method of Solution: g")
+
+
+OWN_CLASS = "class P:\n    def __init__(self, n): self.name = n\n    def twice(self): return [2 * self.name]"
+
+
+@pytest.mark.parametrize("test", ["assert P(2).twice() == [4]", "p = P(2)\nassert p.name == 2"])
+def test_a_class_that_is_tested_is_not_judged(sandbox, test):
+    wanted = test.rpartition(".")[2].partition(" ")[0].removesuffix("()")
+    right, wrong = judge(sandbox, {"test_list": [test]}, OWN_CLASS, "def P(n): return n")
+    assert right.outcome is Outcome.NOT_JUDGED
+    assert right.detail.endswith(f"a result that has '{wanted}'")
+    assert wrong.outcome is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    "test",
+    ["assert f(1).strip() == ''", "assert f(1).items()", "import numbers; assert f(1).real", "assert f(1).__next__()"],
+)
+def test_but_a_class_of_the_program_s_own_is_no_way_out(sandbox, test):
+    (verdict,) = judge(sandbox, check(test), "class X: pass\ndef f(n): return X()")
+    assert verdict.outcome is Outcome.WRONG
