@@ -12,6 +12,7 @@ from typing import Any
 from stagerl_plugins.rewards.code.hidden_tests import read_hidden
 from stagerl_plugins.rewards.code.tested_name import find_tested
 
+_CODE_CONTESTS = ("public_tests", "private_tests", "generated_tests")
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
@@ -45,7 +46,8 @@ def read_tests(ground_truth: Any) -> ProblemTests:
 
     Taken are APPS' form (`inputs`, `outputs`, `fn_name` optional), HumanEval's (`test`, `entry_point`, `prompt`),
     MBPP's (`test_list`, `test_setup_code` or `test_imports` optional, or a list of asserts alone) and LiveCodeBench's
-    (a list of `input`, `output`, `testtype`, or a record with `public_test_cases`, `private_test_cases`, `metadata`).
+    (a list of `input`, `output`, `testtype`, or a record with `public_test_cases`, `private_test_cases`, `metadata`);
+    CodeContests' and PrimeIntellect's, too.
 
     Raises:
         ValueError: It is none of these, or has no test.
@@ -70,6 +72,8 @@ def _tests_in(ground_truth: Any) -> ProblemTests:
             return _of_mbpp(record)
         if "public_test_cases" in record or "private_test_cases" in record:
             return _of_livecodebench(record)
+        if record.keys() & {*_CODE_CONTESTS}:
+            return _of_code_contests(record)
     if isinstance(ground_truth, Sequence) and not isinstance(ground_truth, str):
         if ground_truth and all(isinstance(one, str) for one in ground_truth):
             return _of_mbpp({"test_list": list(ground_truth)})
@@ -136,12 +140,26 @@ def _function_in(metadata: Any) -> str | None:
     return _name(metadata, "func_name") if metadata and metadata.get("func_name") else None
 
 
+def _of_code_contests(record: Mapping[str, Any]) -> ProblemTests:
+    inputs: list[Any] = []
+    outputs: list[Any] = []
+    for name in [name for name in _CODE_CONTESTS if name in record]:
+        part = record[name]
+        if not (isinstance(part, Mapping) and {"input", "output"} <= part.keys()):
+            raise ValueError(f"ground truth: {name} must have input and output, got {_shown(part)}")
+        inputs += _as_list(part, "input")
+        outputs += _as_list(part, "output")
+    return _of_apps({"inputs": inputs, "outputs": outputs})
+
+
 def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
     if not cases or not all(isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in cases):
         raise ValueError("ground truth: expected test cases with input and output")
     function = function or next(filter(None, (_function_in(case.get("metadata")) for case in cases)), None)
     kinds = {str(case.get("testtype", "stdin")) for case in cases}
     inputs, outputs = [case["input"] for case in cases], [case["output"] for case in cases]
+    if (name := cases[0].get("fn_name")) is not None:  # PrimeIntellect's: APPS' form, case by case
+        return _of_apps({"inputs": inputs, "outputs": outputs, "fn_name": name})
     if kinds == {"stdin"}:
         return ProblemTests(
             tuple(_as_text(one, "input") for one in inputs), tuple(_as_text(one, "output") for one in outputs)

@@ -58,6 +58,19 @@ def packed(text) -> str:
         ),
         (CASES, ProblemTests(("1\n",), ("2\n",))),
         ([{**CASES[0], "metadata": {"func_name": None}}], ProblemTests(("1\n",), ("2\n",))),
+        (
+            {"public_tests": {"input": ["1"], "output": ["2"]}, "private_tests": {"input": [], "output": []}},
+            ProblemTests(("1",), ("2",)),
+        ),
+        (
+            {"generated_tests": {"input": ["3", "5"], "output": ["4", "6"]}, "private_tests": None},
+            ProblemTests(("3", "5"), ("4", "6")),
+        ),
+        ([{"type": "stdin_stdout", "input": "1", "output": "2", "fn_name": None}], ProblemTests(("1",), ("2",))),
+        (
+            [{"type": "function_call", "fn_name": "f", "input": [[1], "a"], "output": [3]}],
+            ProblemTests(([[1], "a"],), ([3],), "f", wrapped=True),
+        ),
         ([{**CALLS[0], "metadata": {"func_name": "f"}}], ProblemTests(([[1, 2], 3],), ([3],), "f")),
         ({"public_test_cases": CASES, "metadata": {"func_name": ""}}, ProblemTests(("1\n",), ("2\n",))),
         (
@@ -90,6 +103,8 @@ def test_forms(ground_truth, tests):
         (["f"], "which function does this test?"),
         ({"test_list": []}, "test_list is empty"),
         ({"test_list": ["assert len([]) == 0"]}, "which function does this test?"),
+        ({"public_tests": [1]}, "public_tests must have input and output, got [1]"),
+        ({"public_tests": {"input": ["1"], "output": []}}, "1 inputs and 0 outputs"),
         ([{"input": "1"}], "expected test cases with input and output"),
         ([{**CASES[0], "testtype": "functional"}], "cannot tell how to run test cases of type functional"),
         ({"private_test_cases": "????"}, "neither JSON nor compressed"),
