@@ -222,6 +222,13 @@ def test_a_class_that_is_tested_is_not_judged(sandbox, test):
     assert wrong.outcome is Outcome.WRONG
 
 
+def test_nor_is_one_that_a_helper_beside_the_tests_looks_into(sandbox):
+    prompt = "class Node:\n    def __init__(self, n): self.value = n\ndef same(a, b): return a.value == b.value"
+    tests = {**check("assert same(f(1), Node(1))"), "prompt": prompt}
+    (right,) = judge(sandbox, tests, "def f(n): return Node(n)")
+    assert right.outcome is Outcome.NOT_JUDGED
+
+
 @pytest.mark.parametrize(
     "test",
     ["assert f(1).strip() == ''", "assert f(1).items()", "import numbers; assert f(1).real", "assert f(1).__next__()"],

@@ -13,7 +13,7 @@ from typing import Any
 
 from stagerl_plugins.rewards.code.inside.codec import TYPES, Opaque, dumps, loads
 
-FILE = "tests.py"
+FILE, SETUP = "tests.py", "setup.py"
 _FROM_PROGRAM = dumps(Opaque(""))  # what it returned and could not be sent: its own fault, where a test hands it on
 _NOT_SENT = _FROM_PROGRAM.partition(Opaque.__name__)[0]
 
@@ -180,7 +180,7 @@ def main(prelude: str, setup: str, tests: str, name: str) -> None:
 
     def lacking(_: Opaque, attribute: str) -> Any:
         """Where tests themselves ask a result for what nothing that is sent has, no program can be judged by them."""
-        by_tests = sys._getframe(1).f_code.co_filename == FILE and not attribute.startswith("__")
+        by_tests = sys._getframe(1).f_code.co_filename in (FILE, SETUP) and not attribute.startswith("__")
         if by_tests and not any(hasattr(kind, attribute) for kind in TYPES.values()):
             unsent.append("want a result that has '" + attribute + "'")
         raise AttributeError(attribute)
@@ -203,7 +203,7 @@ def main(prelude: str, setup: str, tests: str, name: str) -> None:
     space.update(__Ours__=(Open, NoAnswer), __turn__=Turn(), __tests__=noted)
     passed: list[bool | None] = []
     try:
-        exec(compile(setup, "setup.py", "exec", dont_inherit=True), space)  # noqa: S102  in a sandbox
+        exec(compile(setup, SETUP, "exec", dont_inherit=True), space)  # noqa: S102  in a sandbox
         space.update({"Solution": Solution, name: candidate})
         helper = space.get("check")  # not the tests' own: the setup's, or the function under test
         tree = ast.fix_missing_locations(wrap.visit(ast.parse(tests)))
