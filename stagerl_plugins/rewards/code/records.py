@@ -155,7 +155,6 @@ def _of_code_contests(record: Mapping[str, Any]) -> ProblemTests:
 def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
     if not cases or not all(isinstance(case, Mapping) and {"input", "output"} <= case.keys() for case in cases):
         raise ValueError("ground truth: expected test cases with input and output")
-    function = function or next(filter(None, (_function_in(case.get("metadata")) for case in cases)), None)
     kinds = {str(case.get("testtype", "stdin")) for case in cases}
     inputs, outputs = [case["input"] for case in cases], [case["output"] for case in cases]
     if (name := cases[0].get("fn_name")) is not None:  # PrimeIntellect's: APPS' form, case by case
@@ -164,6 +163,7 @@ def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
         return ProblemTests(
             tuple(_as_text(one, "input") for one in inputs), tuple(_as_text(one, "output") for one in outputs)
         )
+    function = function or next(filter(None, (_function_in(case.get("metadata")) for case in cases)), None)
     if kinds != {"functional"} or not function:
         raise ValueError(f"ground truth: cannot tell how to run test cases of type {', '.join(sorted(kinds))}")
     expected = tuple(_from_json(one, "output is") if isinstance(one, str) else one for one in outputs)

@@ -58,6 +58,7 @@ def packed(text) -> str:
         ),
         (CASES, ProblemTests(("1\n",), ("2\n",))),
         ([{**CASES[0], "metadata": {"func_name": None}}], ProblemTests(("1\n",), ("2\n",))),
+        ([{**CASES[0], "metadata": "a note"}], ProblemTests(("1\n",), ("2\n",))),
         (
             {"public_tests": {"input": ["1"], "output": ["2"]}, "private_tests": {"input": [], "output": []}},
             ProblemTests(("1",), ("2",)),
