@@ -88,7 +88,7 @@ def _of_apps(record: Mapping[str, Any]) -> ProblemTests:
     unordered = record.get("unordered", False)
     if not isinstance(unordered, bool):
         raise ValueError(f"ground truth: unordered must be true or false, got {_shown(unordered)}")
-    if "fn_name" not in record:
+    if record.get("fn_name", "") == "":
         return ProblemTests(
             tuple(_as_text(one, "inputs") for one in inputs),
             tuple(_as_text(one, "outputs") for one in outputs),
@@ -157,7 +157,7 @@ def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
         raise ValueError("ground truth: expected test cases with input and output")
     kinds = {str(case.get("testtype", "stdin")) for case in cases}
     inputs, outputs = [case["input"] for case in cases], [case["output"] for case in cases]
-    if (name := cases[0].get("fn_name")) is not None:  # PrimeIntellect's: APPS' form, case by case
+    if (name := cases[0].get("fn_name")) not in (None, ""):  # PrimeIntellect's: APPS' form, case by case
         return _of_apps({"inputs": inputs, "outputs": outputs, "fn_name": name})
     if kinds == {"stdin"}:
         return ProblemTests(

@@ -34,6 +34,8 @@ def packed(text) -> str:
         ({"inputs": ["1\n"], "outputs": ["2\n"]}, ProblemTests(("1\n",), ("2\n",))),
         ({"inputs": [["1", "2"]], "outputs": [["3"]]}, ProblemTests(("1\n2",), ("3",))),
         ({"inputs": ["a"], "outputs": ["b"], "fn_name": None}, ProblemTests(("a",), ("b",))),
+        ({"inputs": ["a"], "outputs": ["b"], "fn_name": ""}, ProblemTests(("a",), ("b",))),
+        ([{"input": "1", "output": "2", "fn_name": ""}], ProblemTests(("1",), ("2",))),
         ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, ProblemTests(([1, 2],), (3,), "add")),
         ({"inputs": [[1]], "outputs": [[3]], "fn_name": "f"}, ProblemTests(([1],), ([3],), "f", wrapped=True)),
         ({"inputs": ["1\n2"], "outputs": [3], "fn_name": "add"}, ProblemTests(([1, 2],), (3,), "add")),
