@@ -65,12 +65,13 @@ async def run_asserts(sandbox: Sandbox, program: str, tests: ProblemTests, rules
     assert tests.function is not None
     judge = asserts_program(tests.setup, tests.asserts, tests.function)
     caller = call_program(program, tests.function, changes=True, given=tests.given)
+    of_tests = replace(rules.limits, output_bytes=MOST_RESULTS * rules.limits.output_bytes)  # calls, all at once
     results = _Results(MOST_RESULTS * rules.limits.output_bytes)
     in_calls = in_tests = 0.0
     passed: list[bool | None] = []
     for _ in range(ROUNDS):
         try:
-            passed, asked, seconds = await _judge_asserts(sandbox, judge, results.known, rules.limits)
+            passed, asked, seconds = await _judge_asserts(sandbox, judge, results.known, of_tests)
         except BrokenTestsError as broken:
             if not results.known:
                 raise NotJudgedError(f"the tests cannot be run: {broken}") from broken
@@ -115,7 +116,7 @@ async def _judge_asserts(
 
     Raises:
         BrokenTestsError: The tests cannot be run, or raise before a call.
-        NotJudgedError: The sandbox lost the run, or the tests call the function with what cannot be sent to it.
+        NotJudgedError: The sandbox lost the run, or the tests do what cannot be done here.
     """
     told = f"[{','.join(known.values())}]"
     (execution,) = await executions(sandbox, judge, [told], limits)
@@ -127,7 +128,7 @@ async def _judge_asserts(
         said = (execution.stderr.strip().splitlines() or [execution.detail or "nothing"])[-1]
         raise BrokenTestsError(said[:200], execution.ended is Ended.TIMED_OUT) from broken
     if unsent:
-        raise NotJudgedError(f"the tests give the function what cannot be sent to it: {unsent[0]:.200}")
+        raise NotJudgedError(f"the tests {unsent[0]:.250}")
     if error is not None and not known and not calls:
         raise BrokenTestsError(str(error), late=False)
     return held, calls, execution.seconds

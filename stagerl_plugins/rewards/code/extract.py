@@ -51,10 +51,11 @@ def _fenced_blocks(text: str, unclosed: bool) -> Iterator[tuple[bool, str]]:
         python = marked or not about.strip()
         end, ended = _end_of_block(lines, begin, fence, strings and python)
         strings = strings and ended  # after a string without end in a program it is not looked for again
-        closed = end < len(lines) and lines[end].strip() != _THOUGHT
+        thought = end < len(lines) and _ends_thought(lines[end])
+        closed = end < len(lines) and not thought
         if python and (closed or unclosed):
             yield marked, _without_indent(lines[begin:end], re.sub(r"[^ \t]", " ", indent))
-        begin = end + 1
+        begin = end if thought else end + 1  # where a thought ends another block may begin
 
 
 def _without_indent(lines: list[str], indent: str) -> str:
@@ -73,13 +74,19 @@ def _end_of_block(lines: list[str], begin: int, fence: str, strings: bool) -> tu
     for place in range(begin, len(lines)):
         mark = lines[place].strip()
         ends = _END.fullmatch(mark) if mark.startswith(fence) else None
-        if mark == _THOUGHT or (ends and not ends[1].strip(fence[0])):
+        if _ends_thought(mark) or (ends and not ends[1].strip(fence[0])):
             if not quote:
                 return place, True
             first = min(first, place)
         elif strings:
             quote = _quote_after(lines[place], quote)
     return first, False
+
+
+def _ends_thought(line: str) -> bool:
+    """Whether a thought ends where this line begins or ends, as no line of a program does; a fence ends its block."""
+    mark = line.strip()
+    return mark.startswith(_THOUGHT) or (mark.endswith(_THOUGHT) and not _END.fullmatch(mark))
 
 
 def _quote_after(line: str, quote: str) -> str:

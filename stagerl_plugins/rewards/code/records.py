@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stagerl_plugins.rewards.code.hidden_tests import read_hidden
 from stagerl_plugins.rewards.code.tested_name import find_tested
+
+_CODE_CONTESTS = ("public_tests", "private_tests", "generated_tests")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,9 @@ def read_tests(ground_truth: Any) -> ProblemTests:
     """Tests from a ground truth: JSON text, or the value itself.
 
     Taken are APPS' form (`inputs`, `outputs`, `fn_name` optional), HumanEval's (`test`, `entry_point`, `prompt`),
-    MBPP's (`test_list`, `test_setup_code` or `test_imports` optional) and LiveCodeBench's (a list of `input`, `output`,
-    `testtype`, or a record with `public_test_cases`, `private_test_cases` and `metadata`).
+    MBPP's (`test_list`, `test_setup_code` or `test_imports` optional, or a list of asserts alone) and LiveCodeBench's
+    (a list of `input`, `output`, `testtype`, or a record with `public_test_cases`, `private_test_cases`, `metadata`);
+    CodeContests' and PrimeIntellect's, too.
 
     Raises:
         ValueError: It is none of these, or has no test.
@@ -67,7 +72,11 @@ def _tests_in(ground_truth: Any) -> ProblemTests:
             return _of_mbpp(record)
         if "public_test_cases" in record or "private_test_cases" in record:
             return _of_livecodebench(record)
+        if record.keys() & {*_CODE_CONTESTS}:
+            return _of_code_contests(record)
     if isinstance(ground_truth, Sequence) and not isinstance(ground_truth, str):
+        if ground_truth and all(isinstance(one, str) for one in ground_truth):
+            return _of_mbpp({"test_list": list(ground_truth)})
         return _of_cases(list(ground_truth), None)
     raise ValueError(f"ground truth: no tests of a known form in {_shown(ground_truth)}")
 
@@ -79,21 +88,23 @@ def _of_apps(record: Mapping[str, Any]) -> ProblemTests:
     unordered = record.get("unordered", False)
     if not isinstance(unordered, bool):
         raise ValueError(f"ground truth: unordered must be true or false, got {_shown(unordered)}")
-    if "fn_name" not in record:
+    if record.get("fn_name", "") == "":
         return ProblemTests(
             tuple(_as_text(one, "inputs") for one in inputs),
             tuple(_as_text(one, "outputs") for one in outputs),
             unordered=unordered,
         )
+    if all(isinstance(one, str) for one in (*inputs, *outputs)):  # PRIME's: both are JSON
+        outputs = [_from_json(one, "output is") for one in outputs]
     wrapped = all(isinstance(one, list) and len(one) == 1 for one in outputs)
-    arguments = tuple(_arguments(one) for one in inputs)
+    arguments = tuple([*map(_with_numbers, _arguments(one))] for one in inputs)
     return ProblemTests(arguments, tuple(outputs), _name(record, "fn_name"), unordered=unordered, wrapped=wrapped)
 
 
 def _of_humaneval(record: Mapping[str, Any]) -> ProblemTests:
     prompt = _text(record, "prompt") if "prompt" in record else ""
     code = prompt if _is_python(prompt) else ""  # else it tells the problem in words
-    return ProblemTests(asserts=_text(record, "test"), setup=code, given=code, function=_name(record, "entry_point"))
+    return ProblemTests(asserts=_text(record, "test"), setup=code, given=code, function=_entry_point(record))
 
 
 def _of_mbpp(record: Mapping[str, Any]) -> ProblemTests:
@@ -106,7 +117,7 @@ def _of_mbpp(record: Mapping[str, Any]) -> ProblemTests:
     if not setup and "test_imports" in record:
         setup = "\n".join(map(str, _as_list(record, "test_imports")))
     if "entry_point" in record:
-        name = _name(record, "entry_point")
+        name = _entry_point(record)
     else:
         name = find_tested(tests, setup, _text(record, "code") if "code" in record else "")
     return ProblemTests(asserts="\n".join(tests), setup=setup, function=name)
@@ -117,12 +128,28 @@ def _of_livecodebench(record: Mapping[str, Any]) -> ProblemTests:
     for name in ("public_test_cases", "private_test_cases"):
         value = record.get(name, [])
         cases += read_hidden(value) if isinstance(value, str) and value else _as_list({name: value or []}, name)
-    metadata = record.get("metadata", {})
+    return _of_cases(cases, _function_in(record.get("metadata")))
+
+
+def _function_in(metadata: Any) -> str | None:
+    """The function that LiveCodeBench's metadata name; of a problem, or in some data sets of each case."""
     if isinstance(metadata, str):
         metadata = _from_json(metadata or "{}", "metadata is")
-    if not isinstance(metadata, Mapping):
+    if not isinstance(metadata, Mapping | None):
         raise ValueError(f"ground truth: metadata must be a JSON object, got {_shown(metadata)}")
-    return _of_cases(cases, _name(metadata, "func_name") if metadata.get("func_name") else None)
+    return _name(metadata, "func_name") if metadata and metadata.get("func_name") else None
+
+
+def _of_code_contests(record: Mapping[str, Any]) -> ProblemTests:
+    inputs: list[Any] = []
+    outputs: list[Any] = []
+    for name in [name for name in _CODE_CONTESTS if name in record]:
+        part = record[name]
+        if not (isinstance(part, Mapping) and {"input", "output"} <= part.keys()):
+            raise ValueError(f"ground truth: {name} must have input and output, got {_shown(part)}")
+        inputs += _as_list(part, "input")
+        outputs += _as_list(part, "output")
+    return _of_apps({"inputs": inputs, "outputs": outputs})
 
 
 def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
@@ -130,10 +157,13 @@ def _of_cases(cases: list[Any], function: str | None) -> ProblemTests:
         raise ValueError("ground truth: expected test cases with input and output")
     kinds = {str(case.get("testtype", "stdin")) for case in cases}
     inputs, outputs = [case["input"] for case in cases], [case["output"] for case in cases]
+    if (name := cases[0].get("fn_name")) not in (None, ""):  # PrimeIntellect's: APPS' form, case by case
+        return _of_apps({"inputs": inputs, "outputs": outputs, "fn_name": name})
     if kinds == {"stdin"}:
         return ProblemTests(
             tuple(_as_text(one, "input") for one in inputs), tuple(_as_text(one, "output") for one in outputs)
         )
+    function = function or next(filter(None, (_function_in(case.get("metadata")) for case in cases)), None)
     if kinds != {"functional"} or not function:
         raise ValueError(f"ground truth: cannot tell how to run test cases of type {', '.join(sorted(kinds))}")
     expected = tuple(_from_json(one, "output is") if isinstance(one, str) else one for one in outputs)
@@ -163,6 +193,11 @@ def _text(record: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _entry_point(record: Mapping[str, Any]) -> str:
+    """A function's name; LeetCode's data sets write a method as `Solution().name`."""
+    return _name({"entry_point": _text(record, "entry_point").removeprefix("Solution().")}, "entry_point")
+
+
 def _name(record: Mapping[str, Any], key: str) -> str:
     name = _text(record, key)
     if not name.isidentifier():
@@ -185,6 +220,13 @@ def _arguments(value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"ground truth: arguments must be a list, got {_shown(value)}")
     return list(value)
+
+
+def _with_numbers(argument: Any) -> Any:
+    """A mapping whose keys are all whole numbers has them as numbers, as APPS' own grader has it: JSON has none."""
+    if isinstance(argument, dict) and all(_WHOLE.fullmatch(str(key)) for key in argument):
+        return {int(key): value for key, value in argument.items()}
+    return argument
 
 
 def _from_json(text: str, what: str) -> Any:

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 
 from stagerl_plugins.rewards.code.programs import PRELUDE
 
+SOLUTION = "Solution"  # the class that LeetCode has methods in
 _HOLDERS = frozenset({"Counter", "OrderedDict", "defaultdict", "deque"})  # of the prelude's: tests put results in them
 
 
 def find_tested(tests: Sequence[str], setup: str, solution: str = "") -> str:
     """The name of the tested function.
 
-    A name that the solution defines comes first, then one that is known nowhere else, then one of the prelude's, which
-    a program may define anew; what is built in or defined by the setup is not tested. The outermost call decides.
+    Before all comes a method of `Solution` that is called, then a name that the solution defines, then one that is
+    known nowhere else, then one of the prelude's, which a program may define anew; what is built in or defined by the
+    setup is not tested. The outermost call decides.
 
     Args:
         tests: Source of each test.
@@ -32,7 +34,8 @@ def find_tested(tests: Sequence[str], setup: str, solution: str = "") -> str:
     called = [*dict.fromkeys(name for tree in trees for name in _called(tree))]
     helps = ours | {*dir(builtins)} | _HOLDERS
     chosen = (
-        next((name for name in called if name in right and name not in ours), None)
+        next((name for name in _methods(trees) if SOLUTION not in ours), None)
+        or next((name for name in called if name in right and name not in ours), None)
         or next((name for name in called if name not in known), None)
         or next((name for name in called if name not in helps), None)
     )
@@ -56,6 +59,18 @@ def _called(tree: ast.Module) -> Iterator[str]:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     yield from (call.func.id for call in calls if isinstance(call.func, ast.Name))
     yield from (argument.id for call in calls for argument in call.args if isinstance(argument, ast.Name))
+
+
+def _methods(trees: Sequence[ast.Module]) -> Iterator[str]:
+    """Methods that are called of a new `Solution`, or by a name that one was given."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    given = {ast.unparse(node.targets[0]) for node in nodes if isinstance(node, ast.Assign) and _is_new(node.value)}
+    called = [node.func for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    yield from (one.attr for one in called if _is_new(one.value) or ast.unparse(one.value) in given)
+
+
+def _is_new(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == SOLUTION
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:

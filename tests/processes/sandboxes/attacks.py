@@ -57,6 +57,7 @@ TRIES = {
     "have itself killed": "import resource as r; r.setrlimit(r.RLIMIT_CPU, (1, 1))",
     "leave its group": "import os; os.setpgid(0, 0)",
     "keep megabytes in a pipe": "import fcntl, os; fcntl.fcntl(os.pipe()[1], fcntl.F_SETPIPE_SZ, 1 << 20)",
+    "keep megabytes in a socket": "import socket as s; s.socketpair()[0].setsockopt(s.SOL_SOCKET, s.SO_SNDBUF, 2**20)",
     "read its interpreter's memory": "import os; open(f'/proc/{os.getppid()}/mem', 'rb')",
     "look at its interpreter's descriptors": "import os; os.listdir(f'/proc/{os.getppid()}/fd')",
     "read the machine's mounts": "open('/proc/self/mounts').read()",

@@ -153,3 +153,86 @@ def test_a_program_goes_on_from_what_its_prompt_defines(sandbox, tests, program,
     (verdict,) = judge(sandbox, tests, program)
     assert verdict.judged, verdict.detail
     assert verdict.score == score
+
+
+CHECKS = {"test_list": ["assert check(2) == 4", "assert check(3) == 6"]}
+OWN_CHECK = {"test_list": ["assert f(2) == 4"], "test_setup_code": "def check(function): raise ValueError"}
+
+
+def test_a_tested_function_may_be_called_check_and_so_may_a_helper(sandbox):
+    right, half = judge(sandbox, CHECKS, "def check(n): return 2 * n", "def check(n): return 4")
+    assert (right.score, half.score) == (1.0, 0.5)
+    (helped,) = judge(sandbox, OWN_CHECK, "def f(n): return 2 * n")
+    assert helped.outcome is Outcome.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("test", "program"),
+    [
+        ("assert f((4, 'a', 7.5), int) == ['a', 7.5]", "def f(x, kind): return [y for y in x if type(y) is not kind]"),
+        ("assert f('7', [int, float]) == [7, 7.0]", "def f(x, kinds): return [kind(x) for kind in kinds]"),
+        ("assert f(3) is int", "def f(x): return type(x)"),
+    ],
+)
+def test_python_s_own_types_are_sent(sandbox, test, program):
+    (verdict,) = judge(sandbox, check(test), program)
+    assert verdict.outcome is Outcome.CORRECT, verdict.detail
+
+
+def test_an_argument_may_be_larger_than_what_a_program_may_print(sandbox):
+    tests = check("assert f('x' * 2_000_000) == 2_000_000\nassert f(1) == 1")
+    (verdict,) = judge(sandbox, tests, "def f(x): return x if x == 1 else len(x)")
+    assert verdict.outcome is Outcome.CORRECT, verdict.detail
+
+
+METHOD = "class Solution:\n    def f(self, n): return 2 * n\n    def g(self, n): return n"
+
+
+@pytest.mark.parametrize(
+    ("tests", "score"),
+    [
+        ({"test_list": ["assert Solution().f(2) == 4", "assert Solution().f([1]) == [1]"]}, 0.5),
+        ({"test_list": ["s = Solution()\nassert s.f(2) == 4", "assert s.f(3) == 7"]}, 0.5),
+        ({"test_list": ["s = Solution()", "assert sorted(s.f([1])) == [1, 1]"]}, 1.0),
+        ({"test": "def check(f): pass\nassert Solution().f(2) == 4", "entry_point": "Solution().f"}, 1.0),
+        ({**check("assert Solution().f(2) == 4"), "prompt": "class Solution:\n    def f(self, n):\n        pass"}, 1.0),
+    ],
+)
+def test_asserts_may_call_a_solution_s_method(sandbox, tests, score):
+    (verdict,) = judge(sandbox, tests, METHOD)
+    assert verdict.judged, verdict.detail
+    assert verdict.score == score
+
+
+def test_but_of_one_method_alone(sandbox):
+    (verdict,) = judge(sandbox, {"test_list": ["assert Solution().f(Solution().g(2)) == 4"]}, METHOD)
+    assert verdict.outcome is Outcome.NOT_JUDGED
+    assert verdict.detail.endswith("another method of Solution: g")
+
+
+OWN_CLASS = "class P:\n    def __init__(self, n): self.name = n\n    def twice(self): return [2 * self.name]"
+
+
+@pytest.mark.parametrize("test", ["assert P(2).twice() == [4]", "p = P(2)\nassert p.name == 2"])
+def test_a_class_that_is_tested_is_not_judged(sandbox, test):
+    wanted = test.rpartition(".")[2].partition(" ")[0].removesuffix("()")
+    right, wrong = judge(sandbox, {"test_list": [test]}, OWN_CLASS, "def P(n): return n")
+    assert right.outcome is Outcome.NOT_JUDGED
+    assert right.detail.endswith(f"a result that has '{wanted}'")
+    assert wrong.outcome is Outcome.WRONG
+
+
+def test_nor_is_one_that_a_helper_beside_the_tests_looks_into(sandbox):
+    prompt = "class Node:\n    def __init__(self, n): self.value = n\ndef same(a, b): return a.value == b.value"
+    tests = {**check("assert same(f(1), Node(1))"), "prompt": prompt}
+    (right,) = judge(sandbox, tests, "def f(n): return Node(n)")
+    assert right.outcome is Outcome.NOT_JUDGED
+
+
+@pytest.mark.parametrize(
+    "test",
+    ["assert f(1).strip() == ''", "assert f(1).items()", "import numbers; assert f(1).real", "assert f(1).__next__()"],
+)
+def test_but_a_class_of_the_program_s_own_is_no_way_out(sandbox, test):
+    (verdict,) = judge(sandbox, check(test), "class X: pass\ndef f(n): return X()")
+    assert verdict.outcome is Outcome.WRONG

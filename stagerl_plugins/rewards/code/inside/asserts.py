@@ -11,9 +11,9 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any
 
-from stagerl_plugins.rewards.code.inside.codec import Opaque, dumps, loads
+from stagerl_plugins.rewards.code.inside.codec import TYPES, Opaque, dumps, loads
 
-FILE = "tests.py"
+FILE, SETUP = "tests.py", "setup.py"
 _FROM_PROGRAM = dumps(Opaque(""))  # what it returned and could not be sent: its own fault, where a test hands it on
 _NOT_SENT = _FROM_PROGRAM.partition(Opaque.__name__)[0]
 
@@ -141,7 +141,7 @@ def _exception(names: Any, arguments: Any) -> Exception:
 
 def main(prelude: str, setup: str, tests: str, name: str) -> None:
     """Write, as one value: for each test that was reached whether it held (None: open), the calls to make, an error,
-    and a call that cannot be made, as its arguments are of types that are not sent.
+    and what the tests do that cannot be done, such as a call with arguments of types that are not sent.
 
     Tests that reach no assert are one, which holds if they raise nothing. What an error kept them from does not hold.
 
@@ -161,7 +161,7 @@ def main(prelude: str, setup: str, tests: str, name: str) -> None:
     def candidate(*positional: Any, **named: Any) -> Any:
         call = dumps([list(positional), named])
         if _NOT_SENT in call.replace(_FROM_PROGRAM, ""):
-            unsent.append(call)
+            unsent.append("give the function what cannot be sent to it: " + call)
             raise Open
         if call not in known:
             asked[call] = None
@@ -178,6 +178,23 @@ def main(prelude: str, setup: str, tests: str, name: str) -> None:
                 _change(named.get(key), changed)
         return value
 
+    def lacking(_: Opaque, attribute: str) -> Any:
+        """Where tests themselves ask a result for what nothing that is sent has, no program can be judged by them."""
+        by_tests = sys._getframe(1).f_code.co_filename in (FILE, SETUP) and not attribute.startswith("__")
+        if by_tests and not any(hasattr(kind, attribute) for kind in TYPES.values()):
+            unsent.append("want a result that has '" + attribute + "'")
+        raise AttributeError(attribute)
+
+    class Solution:
+        """Stands for the program's: tests may call the function as its method."""
+
+        def __getattr__(self, method: str) -> Any:
+            if method == name:
+                return candidate
+            unsent.append("call another method of Solution: " + method)
+            raise Open
+
+    Opaque.__getattr__ = lacking  # type: ignore[attr-defined]
     exec(prelude, builtins.__dict__)  # noqa: S102  ours
     random.seed(0)  # tests that draw examples must draw the same ones each time
     output, sys.stdout = sys.stdout, sys.stderr
@@ -186,11 +203,12 @@ def main(prelude: str, setup: str, tests: str, name: str) -> None:
     space.update(__Ours__=(Open, NoAnswer), __turn__=Turn(), __tests__=noted)
     passed: list[bool | None] = []
     try:
-        exec(compile(setup, "setup.py", "exec", dont_inherit=True), space)  # noqa: S102  in a sandbox
-        space[name] = candidate
+        exec(compile(setup, SETUP, "exec", dont_inherit=True), space)  # noqa: S102  in a sandbox
+        space.update({"Solution": Solution, name: candidate})
+        helper = space.get("check")  # not the tests' own: the setup's, or the function under test
         tree = ast.fix_missing_locations(wrap.visit(ast.parse(tests)))
         exec(compile(tree, FILE, "exec", dont_inherit=True), space)  # noqa: S102
-        if "check" in space:
+        if space.get("check") is not helper:
             space["check"](candidate)
         passed = list(noted.held.values()) or [True]
     except Open:

@@ -20,16 +20,17 @@ _PLAIN: tuple[tuple[Any, Any], ...] = (
     (list, list.__iter__),
     (tuple, tuple.__iter__),
 )
+TYPES = {kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)}
 
 
 class Opaque:
     """A value of a type that is not sent; equal to nothing."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
 
     def __repr__(self) -> str:
-        return "<" + self.name + ">"
+        return "<" + self._kind + ">"
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -58,12 +59,15 @@ def pack(value: Any, depth: int = 0) -> Any:
         return {TAG: kind.__name__, "of": value.hex()}
     if kind is range:
         return {TAG: "range", "of": [pack(value.start), pack(value.stop), pack(value.step)]}
+    for name, known in TYPES.items() if kind is type else ():
+        if value is known:
+            return {TAG: "type", "of": name}
     if isinstance(value, dict):  # a Counter, say: subclasses are what they are made of
         return {TAG: "dict", "of": [[pack(k, depth + 1), pack(v, depth + 1)] for k, v in dict.items(value)]}
     for base, plain in _PLAIN:
         if isinstance(value, base):
             return pack(base(plain(value)), depth)
-    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
+    if kind is not Opaque and hasattr(value, "tolist"):  # NumPy's numbers and arrays
         return pack(value.tolist(), depth + 1)
     return {TAG: "opaque", "of": kind.__name__}
 
@@ -84,6 +88,8 @@ def unpack(value: Any, depth: int = 0) -> Any:
             return int(inner, 16)
         if tag == "float" and inner in ("inf", "-inf", "nan"):
             return float(inner)
+        if tag == "type" and inner in TYPES:
+            return TYPES[inner]
         if tag in ("bytes", "bytearray"):
             return bytes.fromhex(inner) if tag == "bytes" else bytearray.fromhex(inner)
         if tag == "opaque":

@@ -55,6 +55,8 @@ ONE_HASH = json.dumps({"#": "set", "of": [{"#": "int", "of": hex((2**61 - 1) << 
 @example('{"#": "complex", "of": ["x", 1]}')
 @example('{"#": "bytes", "of": "zz"}')
 @example('{"#": ["set"], "of": []}')
+@example('{"#": "type", "of": "object"}')
+@example('{"#": "type", "of": ["int"]}')
 @example("9" * 10_000)
 @example(ONE_HASH)
 @example(ONE_HASH.replace('"set"', '"frozenset"'))
@@ -96,6 +98,8 @@ class Backwards(list):
         (range(3), range(3)),
         (2**100, 2**100),
         (float("inf"), math.inf),
+        (int, int),
+        ([str, dict, frozenset], [str, dict, frozenset]),
     ],
 )
 def test_subclasses_arrive_as_what_they_are_made_of(value, arrives):
@@ -110,7 +114,7 @@ class EqualToAll:
     __hash__ = object.__hash__
 
 
-@pytest.mark.parametrize("value", [EqualToAll(), deque([1]), iter([]), object(), len])
+@pytest.mark.parametrize("value", [EqualToAll(), deque([1]), iter([]), object(), len, EqualToAll, object])
 def test_any_other_is_equal_to_nothing(value):
     arrived = loads(dumps(value))
     assert arrived != value
