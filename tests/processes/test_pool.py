@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import random
+import resource
 import subprocess
 import sys
 import textwrap
@@ -54,6 +55,17 @@ def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> No
         end(forker())  # takes its children with it
         assert ask(judge, "process_id")[0].outcome is Outcome.CORRECT
         assert not judge.failures
+
+
+def test_one_that_leaves_files_open_is_replaced_before_it_can_open_none(plugins: Plugins) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limits[1]))
+    try:
+        with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
+            verdicts = ask(judge, *["leave_files_open"] * 60)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert {verdict.detail for verdict in verdicts} == {"fine"}
 
 
 def test_one_that_is_killed_while_it_starts_is_started_again(plugins: Plugins) -> None:
