@@ -57,6 +57,11 @@ class ScoreOptions:
         other = [f"compared_{name}" for name in COLUMNS] if self.compared is not None else []
         return [*COLUMNS, *other]
 
+    @property
+    def as_lines(self) -> bool:
+        """Whether JSON lines are written."""
+        return self.out is not None and not is_parquet(self.out)
+
     def check(self, plugins: Plugins) -> None:
         """Make sure of what can be known before anything is read.
 
@@ -141,7 +146,7 @@ def score(options: ScoreOptions, plugins: Plugins, judging: Judging, take: Calla
         sets = [options.rewards] if options.compared is None else [options.rewards, options.compared]
         verifiers = [stack.enter_context(Verifiers(rewards, plugins, judging, progress.say)) for rewards in sets]
         run = _Run(options, verifiers, progress, journal, take)
-        rows = read_rows(options.source, options.rewards, bad if seen is None else _told_already)
+        rows = read_rows(options.source, options.rewards, bad if seen is None else _told_already, options.as_lines)
         try:
             run.write(rows, seen)
         except KeyboardInterrupt:
@@ -220,8 +225,8 @@ def _columns(names: list[str], verdicts: Verdicts) -> dict[str, Any]:
 
 
 def _look_through(options: ScoreOptions, bad: BadRows) -> Survey:
-    with_schema = options.out is not None and is_parquet(options.out)
-    seen = survey(options.source, options.rewards, bad, with_schema)
+    with_schema = options.out is not None and not options.as_lines
+    seen = survey(options.source, options.rewards, bad, with_schema, options.as_lines)
     if seen.sources:
         check_data_sources({DEFAULT: {}, **options.given}, seen.sources)
         with _of_compare():

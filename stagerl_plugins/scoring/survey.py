@@ -34,14 +34,17 @@ class Survey:
     schema: pa.Schema | None
 
 
-def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], None], with_schema: bool) -> Survey:
+def survey(
+    path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], None], with_schema: bool, as_lines: bool
+) -> Survey:
     """Look through a file.
 
     Args:
         path: The file.
         rewards: The reward of each data source.
         bad: Called with each row that is malformed.
-        with_schema: Whether rows of JSON must fit into columns.
+        with_schema: Whether rows of JSON must fit into columns,
+        as_lines: or rows of parquet into lines of JSON.
 
     Raises:
         UserError: The file is missing or cannot be read, or its rows do not fit into columns.
@@ -54,7 +57,7 @@ def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], 
         raise UserError(f"{path}: is a folder" if path.is_dir() else f"no such file: {path}")
     found: Counter[str] = Counter()
     schema = None
-    every = read_rows(path, rewards, bad)
+    every = read_rows(path, rewards, bad, as_lines)
     while rows := list(islice(every, AT_ONCE)):
         found.update(row.response.data_source for row in rows)
         if with_schema and not is_parquet(path):

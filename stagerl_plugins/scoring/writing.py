@@ -86,8 +86,8 @@ class _JsonLines:
         self._at_once = at_once
 
     def write(self, content: Content, columns: Mapping[str, Any]) -> None:
-        fields = content if isinstance(content, dict) else content.to_pylist()[0]
-        self._file.write(_line({**fields, **columns}))
+        assert isinstance(content, dict)  # parquet was read as lines
+        self._file.write(_line({**content, **columns}))
         if self._at_once:
             self._file.flush()
 

@@ -86,6 +86,40 @@ def test_rows_of_parquet_are_counted_across_groups(score: Score) -> None:
     assert len(pq.read_table("out.parquet")) == 1499
 
 
+NO_TEXT = pa.Array.from_buffers(pa.string(), 3, pa.array([b"a", b"\xff", b"b"]).buffers())
+NO_DATE = pa.array([0, 2**62, 0], pa.timestamp("us"))
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "reason"),
+    [
+        ("response", NO_TEXT, "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        ("extra_info", pa.StructArray.from_arrays([NO_DATE], ["made"]), "date value out of range"),
+        ("made", NO_DATE, "date value out of range"),  # as JSON lines it cannot be written
+    ],
+)
+def test_a_value_of_parquet_that_cannot_be_read_is_its_row_s(
+    score: Score, name: str, column: pa.Array, reason: str
+) -> None:
+    table = pa.Table.from_pylist([row("a"), row("b"), row("a")])
+    table = table.drop_columns([name] if name in table.column_names else []).append_column(name, column)
+    pq.write_table(table, "in.parquet")
+    done = score("in.parquet", "--out", OUT)
+    line = f"in.parquet, row 2: {name}: cannot be read: {reason}"
+    assert (done.exit_code, done.stderr, Same.asked) == (2, f"stagerl: {line}\n", [])
+    done = score("in.parquet", "--out", OUT, "--skip-bad")
+    assert done.exit_code == 0
+    assert f"1 malformed rows are left out; the first: {line}" in done.stderr
+    assert len(read_lines(OUT)) == 2
+
+
+def test_what_no_line_can_hold_stays_in_parquet(score: Score) -> None:
+    table = pa.Table.from_pylist([row("a")] * 3).append_column("made", NO_DATE).append_column("raw", NO_TEXT)
+    pq.write_table(table, "in.parquet")
+    assert score("in.parquet", "--out", "out.parquet").exit_code == 0
+    assert pq.read_table("out.parquet").select(table.column_names).equals(table)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
