@@ -80,7 +80,7 @@ class VerdictPool:
         self._processes = processes
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._zygote = Zygote(rewards)
-        self._apart = Zygote(rewards)  # begun when it is first needed
+        self._apart = Zygote(rewards, worked=True)  # begun when it is first needed, after the other one
         self._one_apart = threading.Lock()
         self._lock = threading.RLock()  # the garbage collector may close us from anywhere
         self._closed = False
