@@ -97,7 +97,7 @@ class Judge:
         failures: How many responses each reward, by its name, left without a verdict.
         isolated: Name and options of each reward that runs in verdict processes, by its key below `rewards`; those that
             others ask among them.
-        started: Done once all rewards are built, or cannot be.
+        started: Done once all rewards are built, or cannot be; why nothing can be started for it, or nothing.
 
     Raises:
         UserError: An unknown reward or wrong options.
@@ -128,7 +128,7 @@ class Judge:
         if bench.isolated:
             bench.pool.start()
         else:
-            self.started.set_result(None)
+            self.started.set_result("")
         # also when its owner forgets it, and when the interpreter ends
         self._close = weakref.finalize(self, _close, bench.pool, bench.loops)
 
@@ -136,9 +136,10 @@ class Judge:
         """Make sure that the rewards that run in verdict processes can be built there; waits until it has `started`.
 
         Raises:
-            UserError: One cannot be built; names its key.
+            UserError: One cannot be built, with its key; or no process can be started.
         """
-        self.started.result()
+        if why_none := self.started.result():
+            raise UserError(why_none)
         for key, why in self._pool.broken.items():
             raise UserError(f"rewards.{key}: {self._by_key[key]} cannot be built: {why}")
         for why in self._pool.unbuilt.values():

@@ -101,7 +101,8 @@ def start_none(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         return start(*args, **named)
 
     monkeypatch.setattr(subprocess, "Popen", unless_it_is_too_early)
-    end(forker())
+    if psutil.Process().children():
+        end(forker())
 
 
 def test_no_verdict_is_lost_while_no_process_can_be_started(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +125,13 @@ def test_where_none_can_be_started_for_long_nobody_waits_any_more(
         assert 1 < time.monotonic() - began < 10
     why = "verdict processes cannot be started: BlockingIOError: [Errno 11] Resource temporarily unavailable"
     assert {verdict.detail.partition(": ")[2] for verdict in verdicts} == {why}
+
+
+def test_where_none_can_be_started_at_all_nothing_else_is(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_none(monkeypatch, 3600)
+    line = r"^verdict processes cannot be started: BlockingIOError: \[Errno 11\] Resource temporarily unavailable$"
+    with pytest.raises(UserError, match=line):
+        check_rewards(REWARDS, plugins)
 
 
 def test_a_judge_that_can_start_no_process_can_be_closed(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
