@@ -94,6 +94,14 @@ def test_something_else_is_refused(score: Score, stopped: bytes, change: str) ->
     assert JOURNAL.read_bytes().count(b"\n") == 21
 
 
+@pytest.mark.parametrize("first", [b"[]\n", b"\0\0\n", b"\xff\n"])
+def test_a_journal_that_says_not_what_it_is_of_is_refused(score: Score, stopped: bytes, first: bytes) -> None:
+    JOURNAL.write_bytes(first + JOURNAL.read_bytes().partition(b"\n")[2])
+    done = score(IN, "--out", OUT)
+    line = f"stagerl: {JOURNAL} does not say what it was begun with: remove the file\n"
+    assert (done.exit_code, done.stderr) == (2, line)
+
+
 def test_two_at_once_are_refused(score: Score, undisturbed: bytes) -> None:
     with JOURNAL.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
