@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -54,7 +55,7 @@ def survey(
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not is_file:
-        raise UserError(f"{path}: is a folder" if path.is_dir() else f"no such file: {path}")
+        raise UserError(_why_no_file(path))
     found: Counter[str] = Counter()
     schema = None
     every = read_rows(path, rewards, bad, as_lines)
@@ -66,17 +67,43 @@ def survey(
         import pyarrow.parquet
 
         schema = pyarrow.parquet.read_schema(path)
+    if schema is not None:
+        _check_fits(schema, path)
     with path.open("rb") as file:
         return Survey(hashlib.file_digest(file, "sha256").hexdigest()[:16], found, schema)
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return f"{path}: is a folder"
+    return f"{path}: is no file: name a file, or - for standard input" if path.exists() else f"no such file: {path}"
+
+
+@contextmanager
+def _columns_of(path: Path) -> Iterator[None]:
+    """What does not fit into columns is one line."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: its rows do not fit into columns: {reason}: write a .jsonl file") from error
 
 
 def _joined(schema: pa.Schema | None, contents: list[Content], path: Path) -> pa.Schema:
     """The columns of all rows before, and of these."""
     import pyarrow as pa
 
-    try:
+    with _columns_of(path):
         new = pa.schema(list(pa.array(contents).type))
         return new if schema is None else pa.unify_schemas([schema, new], promote_options="permissive")
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: its rows do not fit into columns: {reason}: write a .jsonl file") from error
+
+
+def _check_fits(schema: pa.Schema, path: Path) -> None:
+    """Make sure that parquet has such columns; it has no object that is empty in all rows, for one."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    with _columns_of(path), pa.parquet.ParquetWriter(pa.BufferOutputStream(), schema):
+        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,6 +127,7 @@ def test_what_no_line_can_hold_stays_in_parquet(score: Score) -> None:
         (["in.jsonl"], "--out is missing: name a file, or - for standard output"),
         (["none.jsonl", "--out", "out.jsonl"], "no such file: none.jsonl"),
         (["folder.jsonl", "--out", "out.jsonl"], "folder.jsonl: is a folder"),
+        (["pipe.jsonl", "--out", "out.jsonl"], "pipe.jsonl: is no file: name a file, or - for standard input"),
         (["in.csv", "--out", "out.jsonl"], "in.csv: expected a .parquet or .jsonl file, or -"),
         (["in.jsonl", "--out", "out.csv"], "--out: out.csv: expected a .parquet or .jsonl file, or -"),
         (["in.jsonl", "--out", "folder.jsonl"], "--out folder.jsonl: is a folder"),
@@ -146,13 +148,19 @@ def test_what_no_line_can_hold_stays_in_parquet(score: Score) -> None:
 def test_a_mistake_in_the_command_is_one_line(score: Score, arguments: list[str], message: str) -> None:
     write_lines(IN, GOOD)
     Path("folder.jsonl").mkdir()
+    os.mkfifo("pipe.jsonl")
     Path("broken.parquet").write_text("PAR1 or not")
     done = score(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"stagerl: {message}")
     assert done.stderr.count("\n") == 1
     assert Same.asked == []
-    assert sorted(path.name for path in Path().iterdir()) == ["broken.parquet", "folder.jsonl", "in.jsonl"]
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "broken.parquet",
+        "folder.jsonl",
+        "in.jsonl",
+        "pipe.jsonl",
+    ]
 
 
 def test_a_mistake_in_a_reward_that_another_asks_is_one_line_however_many_rows_wait_for_it(score: Score) -> None:
