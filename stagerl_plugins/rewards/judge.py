@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Any
 
@@ -59,20 +60,29 @@ def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
 
 
 def takes_groups(spec: Any, plugins: Plugins) -> bool:
-    """Whether a reward takes whole groups, or asks one that does.
+    """Whether a reward takes whole groups, or asks one that does; so it may be said of one that does not.
 
-    Nothing is built: the name of one that does, anywhere in the options, tells. So it may be said of one that does not.
+    Args:
+        spec: Name and options of the reward.
+        plugins: Where rewards are found.
+    """
+    return any(getattr(reward.factory, "takes_group", False) for reward in rewards_in(spec, plugins))
+
+
+def rewards_in(spec: Any, plugins: Plugins) -> Iterator[Registration]:
+    """A reward, and those that it may ask: all whose name stands anywhere in its options, as nothing is built.
 
     Args:
         spec: Name and options of the reward.
         plugins: Where rewards are found.
     """
     if isinstance(spec, str):
-        known = spec in plugins.names("reward")
-        return known and bool(getattr(plugins.find("reward", spec).factory, "takes_group", False))
-    if isinstance(spec, Mapping):
-        return any(takes_groups(part, plugins) for pair in spec.items() for part in pair)
-    return isinstance(spec, list | tuple) and any(takes_groups(part, plugins) for part in spec)
+        if spec in plugins.names("reward"):
+            yield plugins.find("reward", spec)
+        return
+    parts = chain(*spec.items()) if isinstance(spec, Mapping) else spec if isinstance(spec, list | tuple) else ()
+    for part in parts:
+        yield from rewards_in(part, plugins)
 
 
 class Judge:

@@ -16,7 +16,7 @@ from stagerl_plugins.config import Judging, parse_options
 from stagerl_plugins.errors import UserError, at
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.progress import WorkProgress
-from stagerl_plugins.rewards.judge import DEFAULT, check_data_sources
+from stagerl_plugins.rewards.judge import DEFAULT, check_data_sources, rewards_in
 from stagerl_plugins.rewards.specs import reward_files
 from stagerl_plugins.scoring.in_order import in_order
 from stagerl_plugins.scoring.journal import Journal, Verdicts
@@ -245,8 +245,7 @@ def _fingerprint(options: ScoreOptions, plugins: Plugins, seen: Survey) -> dict[
         used = {key for source in seen.sources if (key := reward_of(source, rewards)) is not None}
         found[name] = {key: rewards[key] for key in sorted(used)}
         for key in used:
-            reward, _ = parse_options(plugins, "reward", rewards[key], f"rewards.{key}")
-            found[f"plugin {reward}"] = str(plugins.find("reward", reward))
+            found |= {f"plugin {reward.name}": str(reward) for reward in rewards_in(rewards[key], plugins)}
     for path in chain(*map(reward_files, (found["rewards"], found["compared"]))):
         found[f"file {path}"] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return found
