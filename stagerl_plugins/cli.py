@@ -11,6 +11,7 @@ import click
 from stagerl_plugins.command_parts import FiniteRange, print_results
 from stagerl_plugins.errors import PluginError, UserError, plain
 from stagerl_plugins.scoring.command import score
+from stagerl_plugins.standard_output import standard_output
 
 
 class OneLine(click.ClickException):
@@ -197,7 +198,8 @@ def train(
 
     launch = prepare(config, assignments, accepted)
     if print_command:
-        click.echo(launch.shown())
+        with standard_output():
+            click.echo(launch.shown())
     if dry_run:
         print_results(*console.show_plan(launch))
     if not (print_command or dry_run):
@@ -240,7 +242,8 @@ def plugins(as_json: bool) -> None:
 
     entries = catalog(load_plugins(on_error="skip", report=lambda line: click.echo(line, err=True)))
     if as_json:
-        click.echo(json.dumps(entries, indent=2))
+        with standard_output():
+            click.echo(json.dumps(entries, indent=2))
     else:
         print_results(catalog_text(entries))
 

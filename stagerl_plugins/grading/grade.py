@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def grade(
     check_rewards(options.rewards, plugins)
     fingerprint = options.fingerprint("\0".join(map(str, row.values())) for row in rows)
     if rollouts is not None:
-        _check_rollouts(rollouts)
+        _check_rollouts(rollouts, out)
     finished = _finished(problems, out, options.grader, fingerprint)
     if finished is not None:
         if rollouts is not None and not rollouts.exists():
@@ -187,11 +188,13 @@ def _read(problems: Path, out: Path) -> pa.Table:
     return table
 
 
-def _check_rollouts(path: Path) -> None:
+def _check_rollouts(path: Path, out: Path) -> None:
     """Make the folder; a file that is there may be replaced only if it holds rollouts of an earlier grading."""
     import pyarrow as pa
     import pyarrow.parquet
 
+    if os.path.abspath(path) == os.path.abspath(out):
+        raise UserError(f"--rollouts {path}: is the --out: choose another name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or pa.parquet.read_schema(path).names == list(JudgedRollout.__dataclass_fields__):

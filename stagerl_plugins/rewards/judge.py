@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Any
 
@@ -59,20 +60,29 @@ def check_rewards(rewards: Mapping[str, Any], plugins: Plugins) -> None:
 
 
 def takes_groups(spec: Any, plugins: Plugins) -> bool:
-    """Whether a reward takes whole groups, or asks one that does.
+    """Whether a reward takes whole groups, or asks one that does; so it may be said of one that does not.
 
-    Nothing is built: the name of one that does, anywhere in the options, tells. So it may be said of one that does not.
+    Args:
+        spec: Name and options of the reward.
+        plugins: Where rewards are found.
+    """
+    return any(getattr(reward.factory, "takes_group", False) for reward in rewards_in(spec, plugins))
+
+
+def rewards_in(spec: Any, plugins: Plugins) -> Iterator[Registration]:
+    """A reward, and those that it may ask: all whose name stands anywhere in its options, as nothing is built.
 
     Args:
         spec: Name and options of the reward.
         plugins: Where rewards are found.
     """
     if isinstance(spec, str):
-        known = spec in plugins.names("reward")
-        return known and bool(getattr(plugins.find("reward", spec).factory, "takes_group", False))
-    if isinstance(spec, Mapping):
-        return any(takes_groups(part, plugins) for pair in spec.items() for part in pair)
-    return isinstance(spec, list | tuple) and any(takes_groups(part, plugins) for part in spec)
+        if spec in plugins.names("reward"):
+            yield plugins.find("reward", spec)
+        return
+    parts = chain(*spec.items()) if isinstance(spec, Mapping) else spec if isinstance(spec, list | tuple) else ()
+    for part in parts:
+        yield from rewards_in(part, plugins)
 
 
 class Judge:
@@ -97,7 +107,7 @@ class Judge:
         failures: How many responses each reward, by its name, left without a verdict.
         isolated: Name and options of each reward that runs in verdict processes, by its key below `rewards`; those that
             others ask among them.
-        started: Done once all rewards are built, or cannot be.
+        started: Done once all rewards are built, or cannot be; why nothing can be started for it, or nothing.
 
     Raises:
         UserError: An unknown reward or wrong options.
@@ -128,7 +138,7 @@ class Judge:
         if bench.isolated:
             bench.pool.start()
         else:
-            self.started.set_result(None)
+            self.started.set_result("")
         # also when its owner forgets it, and when the interpreter ends
         self._close = weakref.finalize(self, _close, bench.pool, bench.loops)
 
@@ -136,9 +146,10 @@ class Judge:
         """Make sure that the rewards that run in verdict processes can be built there; waits until it has `started`.
 
         Raises:
-            UserError: One cannot be built; names its key.
+            UserError: One cannot be built, with its key; or no process can be started.
         """
-        self.started.result()
+        if why_none := self.started.result():
+            raise UserError(why_none)
         for key, why in self._pool.broken.items():
             raise UserError(f"rewards.{key}: {self._by_key[key]} cannot be built: {why}")
         for why in self._pool.unbuilt.values():

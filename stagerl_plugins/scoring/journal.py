@@ -100,13 +100,19 @@ class Journal:
             self._file.write(_line(fingerprint))
             self._file.flush()
             return 0
-        begun = json.loads(first)
+        begun = self._fingerprint_in(first)
         differing = sorted(key for key in begun.keys() | fingerprint.keys() if begun.get(key) != fingerprint.get(key))
         if differing:
             changes = ", ".join(f"{key} {begun.get(key)!r} (now {fingerprint.get(key)!r})" for key in differing)
             raise UserError(f"{self.path} was begun with {changes}: repeat that command, or remove the file")
         os.ftruncate(self._file.fileno(), end)
         return count
+
+    def _fingerprint_in(self, line: bytes) -> dict[str, Any]:
+        with suppress(ValueError):
+            if isinstance(begun := json.loads(line), dict):
+                return begun
+        raise UserError(f"{self.path} does not say what it was begun with: remove the file")
 
 
 def _line(value: Any) -> bytes:

@@ -33,7 +33,7 @@ class Row:
     Args:
         number: Counted from 1; of JSON lines the number of the line.
         response: What the reward is given.
-        content: All that the row holds: of parquet a batch of one row, which keeps its types.
+        content: All that the row holds: of parquet a batch of one row, which keeps its types, unless it becomes JSON.
     """
 
     number: int
@@ -56,18 +56,21 @@ def is_parquet(path: Path) -> bool:
     return path.suffix == ".parquet"
 
 
-def read_rows(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], None]) -> Iterator[Row]:
+def read_rows(
+    path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], None], as_lines: bool = False
+) -> Iterator[Row]:
     """Read rows with `data_source`, `reward_model.ground_truth` and `response`.
 
     Args:
         path: A file, or `-`.
         rewards: The reward of each data source; rows of any other are malformed.
         bad: Called with each row that is malformed, which is left out then.
+        as_lines: All that a row of parquet holds is to become a line of JSON.
 
     Raises:
         UserError: The file cannot be read.
     """
-    for number, fields, content in _parquet(path) if is_parquet(path) else _json_lines(path):
+    for number, fields, content in _parquet(path, as_lines) if is_parquet(path) else _json_lines(path):
         fault = fields if isinstance(fields, str) else _fault_in(fields, rewards)
         if fault is not None:
             bad(BadRowError(f"{'standard input' if path == STANDARD else path}, row {number}: {fault}"))
@@ -120,7 +123,7 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, Any, Content]]:
+def _parquet(path: Path, as_lines: bool) -> Iterator[tuple[int, Any, Content]]:
     import pyarrow as pa
     import pyarrow.parquet
 
@@ -130,13 +133,31 @@ def _parquet(path: Path) -> Iterator[tuple[int, Any, Content]]:
             names = file.schema_arrow.names
             if twins := sorted({name for name in names if names.count(name) > 1}):
                 raise UserError(f"{path}: has two columns '{twins[0]}': rename or remove one of them")
-            read = [name for name in READ if name in names]
+            read = names if as_lines else [name for name in READ if name in names]
             for batch in file.iter_batches(BATCH):
-                for index, fields in enumerate(batch.select(read).to_pylist()):
+                for index, fields in enumerate(_fields(batch.select(read))):
                     number += 1
-                    yield number, fields, batch.slice(index, 1)
+                    yield number, fields, fields if as_lines else batch.slice(index, 1)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _fields(batch: pa.RecordBatch) -> list[Any]:
+    """The fields of each row, or what is wrong with them."""
+    try:
+        return list(batch.to_pylist())
+    except (ValueError, OverflowError):  # text that is no UTF-8, or a date that Python does not have
+        return [_fields_of_one(batch.slice(index, 1)) for index in range(len(batch))]
+
+
+def _fields_of_one(row: pa.RecordBatch) -> dict[str, Any] | str:
+    fields: dict[str, Any] = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            (fields[name],) = column.to_pylist()
+        except (ValueError, OverflowError) as error:
+            return f"{name}: cannot be read: {error}"
+    return fields
 
 
 def _fault_in(fields: Mapping[str, Any], rewards: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from stagerl_plugins.config import Judging, parse_options
 from stagerl_plugins.errors import UserError, at
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.progress import WorkProgress
-from stagerl_plugins.rewards.judge import DEFAULT, check_data_sources
+from stagerl_plugins.rewards.judge import DEFAULT, check_data_sources, rewards_in
 from stagerl_plugins.rewards.specs import reward_files
 from stagerl_plugins.scoring.in_order import in_order
 from stagerl_plugins.scoring.journal import Journal, Verdicts
@@ -56,6 +56,11 @@ class ScoreOptions:
     def columns(self) -> list[str]:
         other = [f"compared_{name}" for name in COLUMNS] if self.compared is not None else []
         return [*COLUMNS, *other]
+
+    @property
+    def as_lines(self) -> bool:
+        """Whether JSON lines are written."""
+        return self.out is not None and not is_parquet(self.out)
 
     def check(self, plugins: Plugins) -> None:
         """Make sure of what can be known before anything is read.
@@ -141,7 +146,7 @@ def score(options: ScoreOptions, plugins: Plugins, judging: Judging, take: Calla
         sets = [options.rewards] if options.compared is None else [options.rewards, options.compared]
         verifiers = [stack.enter_context(Verifiers(rewards, plugins, judging, progress.say)) for rewards in sets]
         run = _Run(options, verifiers, progress, journal, take)
-        rows = read_rows(options.source, options.rewards, bad if seen is None else told_already)
+        rows = read_rows(options.source, options.rewards, bad if seen is None else told_already, options.as_lines)
         try:
             run.write(rows, seen)
         except KeyboardInterrupt:
@@ -220,8 +225,8 @@ def _columns(names: list[str], verdicts: Verdicts) -> dict[str, Any]:
 
 
 def _look_through(options: ScoreOptions, bad: BadRows) -> Survey:
-    with_schema = options.out is not None and is_parquet(options.out)
-    seen = survey(options.source, options.rewards, bad, with_schema)
+    with_schema = options.out is not None and not options.as_lines
+    seen = survey(options.source, options.rewards, bad, with_schema, options.as_lines)
     if seen.sources:
         check_data_sources({DEFAULT: {}, **options.given}, seen.sources)
         with _of_compare():
@@ -236,8 +241,7 @@ def _fingerprint(options: ScoreOptions, plugins: Plugins, seen: Survey) -> dict[
         used = {key for source in seen.sources if (key := reward_of(source, rewards)) is not None}
         found[name] = {key: rewards[key] for key in sorted(used)}
         for key in used:
-            reward, _ = parse_options(plugins, "reward", rewards[key], f"rewards.{key}")
-            found[f"plugin {reward}"] = str(plugins.find("reward", reward))
+            found |= {f"plugin {reward.name}": str(reward) for reward in rewards_in(rewards[key], plugins)}
     for path in chain(*map(reward_files, (found["rewards"], found["compared"]))):
         found[f"file {path}"] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return found

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stagerl_plugins.errors import UserError
-from stagerl_plugins.scoring.rows import BadRowError, Content, Row, is_parquet, read_rows
+from stagerl_plugins.scoring.columns import Columns
+from stagerl_plugins.scoring.rows import BadRowError, Row, is_parquet, read_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,14 +35,17 @@ class Survey:
     schema: pa.Schema | None
 
 
-def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], None], with_schema: bool) -> Survey:
+def survey(
+    path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], None], with_schema: bool, as_lines: bool
+) -> Survey:
     """Look through a file.
 
     Args:
         path: The file.
         rewards: The reward of each data source.
         bad: Called with each row that is malformed.
-        with_schema: Whether rows of JSON must fit into columns.
+        with_schema: Whether rows of JSON must fit into columns,
+        as_lines: or rows of parquet into lines of JSON.
 
     Raises:
         UserError: The file is missing or cannot be read, or its rows do not fit into columns.
@@ -52,16 +55,15 @@ def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], 
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not is_file:
-        raise UserError(f"{path}: is a folder" if path.is_dir() else f"no such file: {path}")
+        raise UserError(_why_no_file(path))
     found: Counter[str] = Counter()
-    columns = None if is_parquet(path) or not with_schema else _Columns(path)
-    for rows in _some(read_rows(path, rewards, bad)):
+    columns = Columns(path) if with_schema and not is_parquet(path) else None
+    for rows in _some(read_rows(path, rewards, bad, as_lines)):
         found.update(row.response.data_source for row in rows)
         if columns is not None:
             columns.add([row.content for row in rows])
-    if columns is not None and columns.widened:
-        for rows in _some(read_rows(path, rewards, told_already)):
-            columns.check([row.content for row in rows])
+    if columns is not None:
+        _check(columns, path, rewards)
     schema = None if columns is None else columns.schema
     if with_schema and is_parquet(path):
         import pyarrow.parquet
@@ -71,6 +73,19 @@ def survey(path: Path, rewards: Mapping[str, Any], bad: Callable[[BadRowError], 
         return Survey(hashlib.file_digest(file, "sha256").hexdigest()[:16], found, schema)
 
 
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return f"{path}: is a folder"
+    return f"{path}: is no file: name a file, or - for standard input" if path.exists() else f"no such file: {path}"
+
+
+def _check(columns: Columns, path: Path, rewards: Mapping[str, Any]) -> None:
+    columns.check_kinds()
+    if columns.widened:
+        for rows in _some(read_rows(path, rewards, told_already)):
+            columns.check([row.content for row in rows])
+
+
 def told_already(error: BadRowError) -> None:
     """A malformed row that was told of when it was read first."""
 
@@ -78,44 +93,3 @@ def told_already(error: BadRowError) -> None:
 def _some(rows: Iterator[Row]) -> Iterator[list[Row]]:
     while some := list(islice(rows, AT_ONCE)):
         yield some
-
-
-class _Columns:
-    """The columns that rows of JSON fit into.
-
-    Attributes:
-        schema: Those of all rows so far; None before the first.
-        widened: Rows that fitted then may not fit now: a large whole number where a fraction came later.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.schema: pa.Schema | None = None
-        self.widened = False
-
-    def add(self, contents: list[Content]) -> None:
-        """Take in more rows."""
-        import pyarrow as pa
-
-        with self._fitting():
-            new = pa.schema(list(pa.array(contents).type))
-            before = self.schema or new
-            self.schema = pa.unify_schemas([before, new], promote_options="permissive")
-            self.widened |= any(self.schema.field(old.name) != old for old in before)
-
-    def check(self, contents: list[Content]) -> None:
-        """Make sure that these rows fit."""
-        import pyarrow as pa
-
-        with self._fitting():
-            pa.RecordBatch.from_pylist(contents, self.schema)
-
-    @contextmanager
-    def _fitting(self) -> Iterator[None]:
-        import pyarrow as pa
-
-        try:
-            yield
-        except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{self._path}: its rows do not fit into columns: {reason}: write a .jsonl file") from error

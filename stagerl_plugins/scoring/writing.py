@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.scoring.rows import STANDARD, Content, is_parquet
+from stagerl_plugins.standard_output import standard_output
 from stagerl_plugins.whole_files import replacing
 
 if TYPE_CHECKING:
@@ -61,16 +61,9 @@ def _to_standard_output() -> Iterator[Writer]:
     """Rows alone: what a reward prints meanwhile goes to standard error."""
     if sys.stdout is None:
         raise UserError("standard output is closed")
-    try:
-        lines = _JsonLines(sys.stdout.buffer, at_once=True)
-        with redirect_stdout(sys.stderr):
-            yield lines
-    except BrokenPipeError:
-        raise  # who reads it has enough
-    except OSError as error:
-        # what it has not taken is tried once more when the interpreter ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise UserError(f"standard output: cannot be written: {error.strerror or error}") from error
+    lines = _JsonLines(sys.stdout.buffer, at_once=True)
+    with standard_output(), redirect_stdout(sys.stderr):
+        yield lines
 
 
 class _JsonLines:
@@ -86,8 +79,8 @@ class _JsonLines:
         self._at_once = at_once
 
     def write(self, content: Content, columns: Mapping[str, Any]) -> None:
-        fields = content if isinstance(content, dict) else content.to_pylist()[0]
-        self._file.write(_line({**fields, **columns}))
+        assert isinstance(content, dict)  # parquet was read as lines
+        self._file.write(_line({**content, **columns}))
         if self._at_once:
             self._file.flush()
 

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import os
 import random
+import resource
+import signal
 import subprocess
 import sys
 import textwrap
@@ -21,6 +23,7 @@ from stagerl_plugins.config import Judging
 from stagerl_plugins.errors import UserError
 from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.rewards.judge import Judge, check_rewards
+from stagerl_plugins.rewards.processes import zygote
 from stagerl_plugins.rewards.processes.worker import CALLS
 
 REWARDS = {"default": {"misbehaving": {"how": "as_told"}}}
@@ -56,7 +59,19 @@ def test_processes_are_replaced_whatever_happens_to_them(plugins: Plugins) -> No
         assert not judge.failures
 
 
-def test_one_that_is_killed_while_it_starts_is_started_again(plugins: Plugins) -> None:
+def test_one_that_leaves_files_open_is_replaced_before_it_can_open_none(plugins: Plugins) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limits[1]))
+    try:
+        with Judge(REWARDS, plugins, Judging(processes=1, seconds=60)) as judge:
+            verdicts = ask(judge, *["leave_files_open"] * 60)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert {verdict.detail for verdict in verdicts} == {"fine"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_one_that_is_killed_while_it_starts_is_started_again(plugins: Plugins, number: signal.Signals) -> None:
     killed: list[int] = []
     known = {process.pid for process in psutil.Process().children()}
 
@@ -64,7 +79,7 @@ def test_one_that_is_killed_while_it_starts_is_started_again(plugins: Plugins) -
         while len(killed) < 5:
             for process in psutil.Process().children():
                 if process.pid not in {*known, *killed}:
-                    process.kill()
+                    process.send_signal(number)
                     killed.append(process.pid)
             time.sleep(0.01)
 
@@ -74,6 +89,62 @@ def test_one_that_is_killed_while_it_starts_is_started_again(plugins: Plugins) -
         assert ask(judge, "fine")[0].outcome is Outcome.CORRECT
         assert not judge.failures
     killer.join()
+
+
+def start_none(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """For so long no process can be started, and what others are forked from is killed."""
+    start, until = subprocess.Popen, time.monotonic() + seconds
+
+    def unless_it_is_too_early(*args: Any, **named: Any) -> Any:
+        if time.monotonic() < until:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return start(*args, **named)
+
+    monkeypatch.setattr(subprocess, "Popen", unless_it_is_too_early)
+    if psutil.Process().children():
+        end(forker())
+
+
+def test_no_verdict_is_lost_while_no_process_can_be_started(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Judge(REWARDS, plugins, Judging(processes=2, seconds=60)) as judge:
+        assert ask(judge, "fine")[0].judged
+        start_none(monkeypatch, 3)
+        assert {verdict.detail for verdict in ask(judge, *["fine"] * 100)} == {"fine"}
+        assert not judge.failures
+
+
+def test_where_none_can_be_started_for_long_nobody_waits_any_more(
+    plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zygote, "OUTAGE_SECONDS", 1.0)
+    with Judge(REWARDS, plugins, Judging(processes=2, seconds=60)) as judge:
+        assert ask(judge, "fine")[0].judged
+        start_none(monkeypatch, 3600)
+        began = time.monotonic()
+        verdicts = ask(judge, *["fine"] * 100)
+        assert 1 < time.monotonic() - began < 10
+    why = "verdict processes cannot be started: BlockingIOError: [Errno 11] Resource temporarily unavailable"
+    assert {verdict.detail.partition(": ")[2] for verdict in verdicts} == {why}
+
+
+def test_where_none_can_be_started_at_all_nothing_else_is(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_none(monkeypatch, 3600)
+    line = r"^verdict processes cannot be started: BlockingIOError: \[Errno 11\] Resource temporarily unavailable$"
+    with pytest.raises(UserError, match=line):
+        check_rewards(REWARDS, plugins)
+
+
+def test_a_judge_that_can_start_no_process_can_be_closed(plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Judge(REWARDS, plugins, Judging(processes=2, seconds=60)) as judge:
+        assert ask(judge, "fine")[0].judged
+        start_none(monkeypatch, 3600)
+        thread = threading.Thread(target=ask, args=[judge, "fine"])
+        thread.start()
+        time.sleep(0.5)
+        began = time.monotonic()
+        judge.close()
+        thread.join()
+        assert time.monotonic() - began < 3
 
 
 def test_a_process_is_replaced_after_a_bound_of_work(plugins: Plugins) -> None:

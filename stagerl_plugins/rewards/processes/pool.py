@@ -72,7 +72,7 @@ class VerdictPool:
         seconds: Wall time for one call; beyond it, its process is killed and the verdicts are `not_judged`.
 
     Attributes:
-        started: Done once the first process is there, or cannot be started.
+        started: Done once the first process is there, or cannot be started; why not, or nothing.
     """
 
     def __init__(self, rewards: Mapping[str, Spec], processes: int, seconds: float) -> None:
@@ -80,12 +80,12 @@ class VerdictPool:
         self._processes = processes
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._zygote = Zygote(rewards)
-        self._apart = Zygote(rewards)  # begun when it is first needed
+        self._apart = Zygote(rewards, worked=True)  # begun when it is first needed, after the other one
         self._one_apart = threading.Lock()
         self._lock = threading.RLock()  # the garbage collector may close us from anywhere
         self._closed = False
         self._turns = threading.Semaphore(processes)
-        self.started: Future[None] = Future()
+        self.started: Future[str] = Future()
         self._threads = [
             threading.Thread(target=self._serve, name=f"verdicts-{number}", daemon=True)
             for number in range(2 * processes)
@@ -142,10 +142,13 @@ class VerdictPool:
         """One thread for each process: it gives it responses, waits, and replaces it where needed."""
         turn = _Turn(self._turns)
         process: VerdictProcess | None = None
-        with suppress(StartError):  # told with the first verdict
+        why_none = ""
+        try:
             process = self._zygote.fork()
+        except StartError as error:  # told with the first verdict
+            why_none = str(error)
         with suppress(InvalidStateError):  # another thread was first, or nobody waits
-            self.started.set_result(None)
+            self.started.set_result(why_none)
         while (first := self._tasks.get()) is not None:
             process = self._judge(self._with_more(first), process, turn)
             if not turn.take_back(wait=False):

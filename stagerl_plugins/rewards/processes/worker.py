@@ -35,7 +35,8 @@ from stagerl_plugins.types import Verdict
 
 CALLS = 5000  # after so many a process is replaced, whatever its rewards have leaked
 GROWTH_MB = 512  # it is replaced after it held so much more memory than at its start,
-RESERVED_MB = 1024  # or has reserved so much more, touched or not: what comes next needs some, too
+RESERVED_MB = 1024  # or has reserved so much more, touched or not: what comes next needs some, too,
+OPEN_FILES = 256  # or has left so many more open
 MEMORY_MB = 2048  # it can never get so much more
 PAGE_MB = resource.getpagesize() / 2**20
 SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM})  # a verdict process ended; end
@@ -199,8 +200,8 @@ def _verdict_process(
 
 def _answer_all(connection: Connection, built: Built, us: int) -> None:
     """Answer each message with verdicts, until nobody asks or this process is to be replaced."""
-    peak, reserved = _peak_memory_mb(), _reserved_memory_mb()
     tidy = Tidy()
+    peak, reserved, files = _peak_memory_mb(), _reserved_memory_mb(), _open_files()
     _say(connection, built={"pid": us, "cpu": time.process_time()})
     with asyncio.Runner() as runner:
         for count in range(1, CALLS + 1):
@@ -208,7 +209,7 @@ def _answer_all(connection: Connection, built: Built, us: int) -> None:
             verdicts = _verdicts(runner, built, asked)
             end_copies(us)  # a reward has forked, and its copy came back too
             grown = _peak_memory_mb() - peak > GROWTH_MB or _reserved_memory_mb() - reserved > RESERVED_MB
-            last = count == CALLS or grown or not _restored(tidy, runner)
+            last = count == CALLS or grown or _open_files() - files > OPEN_FILES or not _restored(tidy, runner)
             number, alone = message.number_of(asked), last or tidy.alone(runner.get_loop())
             answer = message.answer(number, verdicts, cpu=time.process_time(), last=last, alone=alone)
             connection.send_bytes(answer)
@@ -251,6 +252,10 @@ def _peak_memory_mb() -> float:
 def _reserved_memory_mb() -> float:
     with open("/proc/self/statm", "rb") as sizes:
         return int(sizes.readline().split()[0]) * PAGE_MB
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
 
 
 if __name__ == "__main__":

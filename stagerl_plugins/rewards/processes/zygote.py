@@ -29,6 +29,8 @@ ATTEMPTS = 3  # to start a process
 PATIENCE_SECONDS = 0.2  # between two tries
 END_SECONDS = 5.0  # for it to end
 KILLS = 20  # of processes that start: whoever kills them does not end the verdicts at once
+OUTAGE_SECONDS = 90.0  # for which we go on trying where they have started before: the machine may be full for a while,
+OUTAGE_PAUSE_SECONDS = 1.0  # so often
 
 
 class StartError(Exception):
@@ -50,6 +52,7 @@ class Zygote:
 
     Args:
         rewards: Name and options of each reward by its key.
+        worked: One like it has started before.
 
     Attributes:
         cpu_seconds: Processor time that a call of each reward may take.
@@ -58,12 +61,13 @@ class Zygote:
             both.
     """
 
-    def __init__(self, rewards: Mapping[str, Spec]) -> None:
+    def __init__(self, rewards: Mapping[str, Spec], worked: bool = False) -> None:
         self._rewards = rewards
+        self._worked = worked
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: Connection | None = None
-        self._closed = False
+        self._closed = threading.Event()
         self._failed: tuple[float, str] | None = None
         self._ended: Counter[str] = Counter()  # how often we ended while this reward was built
         self.cpu_seconds: dict[str, float | None] = {}
@@ -79,32 +83,50 @@ class Zygote:
         with self._lock:
             if self._failed and time.monotonic() - self._failed[0] < PAUSE_SECONDS:
                 raise StartError(self._failed[1])
-            reason: BaseException | None = None
-            failures = kills = 0
-            while failures < ATTEMPTS and kills < KILLS:
-                if self._closed:
-                    raise StartError("the judge was closed")
+            until = time.monotonic() + (OUTAGE_SECONDS if self._worked else 0.0)
+            while True:
                 try:
-                    if self._process is None or self._process.poll() is not None:
-                        self._start()
-                    process = self._fork()
-                    self._ended.clear()
+                    process = self._start_and_fork()
+                    self._worked = True
                     return process
-                except TimeoutError as error:
-                    reason = error
-                    break
-                except (OSError, EOFError, ValueError, _BuildError) as error:
-                    reason = error
-                    if self._was_killed(error):
-                        kills += 1
-                    elif isinstance(error, _BuildError) and self._leave_out(error):
-                        failures = 0
-                    else:
-                        failures += 1
-            self._stop()
-            assert reason is not None
-            self._failed = time.monotonic(), f"verdict processes cannot be started: {describe(reason)}"
-            raise StartError(self._failed[1]) from reason
+                except StartError as error:
+                    if self._closed.is_set() or time.monotonic() >= until:
+                        self._worked = False
+                        self._failed = time.monotonic(), str(error)
+                        raise
+                    self._closed.wait(OUTAGE_PAUSE_SECONDS)
+
+    def _start_and_fork(self) -> VerdictProcess:
+        """A new verdict process, after a few attempts.
+
+        Raises:
+            StartError: There is none.
+        """
+        reason: BaseException | None = None
+        failures = kills = 0
+        while failures < ATTEMPTS and kills < KILLS:
+            if self._closed.is_set():
+                raise StartError("the judge was closed")
+            try:
+                if self._process is None or self._process.poll() is not None:
+                    self._start()
+                process = self._fork()
+                self._ended.clear()
+                return process
+            except TimeoutError as error:
+                reason = error
+                break
+            except (OSError, EOFError, ValueError, _BuildError) as error:
+                reason = error
+                if self._was_killed(error):
+                    kills += 1
+                elif isinstance(error, _BuildError) and self._leave_out(error):
+                    failures = 0
+                else:
+                    failures += 1
+        self._stop()
+        assert reason is not None
+        raise StartError(f"verdict processes cannot be started: {describe(reason)}") from reason
 
     def _was_killed(self, error: Exception) -> bool:
         """Whether somebody ended it, or one that it had just forked, rather than what is built there."""
@@ -114,7 +136,7 @@ class Zygote:
             self._wait(PATIENCE_SECONDS)
             return True
         self._wait(END_SECONDS)
-        return self._process.returncode == -signal.SIGKILL
+        return self._process.returncode in (-signal.SIGKILL, -signal.SIGTERM)
 
     def _leave_out(self, error: _BuildError) -> bool:
         """Whether this reward is not built any more: it has ended us as often as we try, or hangs."""
@@ -159,7 +181,7 @@ class Zygote:
 
     def close(self) -> None:
         """End it and every verdict process. Called twice, in case one was being started meanwhile."""
-        self._closed = True
+        self._closed.set()
         self._stop()
 
     def _stop(self) -> None:

@@ -126,7 +126,8 @@ class Service:
                 found += [Found(box.sandbox_id, box.metadata) for box in await pages.next_items()]
         except Exception as error:  # noqa: BLE001
             raise self._meaning_of(error) from None
-        return found
+        # a service that looks at no metadata would have us end what is somebody else's
+        return [one for one in found if metadata.items() <= one.metadata.items()]
 
     def _call(self) -> dict[str, Any]:
         # we keep to a rate of creations, which retries of the client's own would exceed

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from .family import children_of, family_of, threads_of, words_of
 
 _PROCESSORS = len(os.sched_getaffinity(0))
+_LATE = 1.0  # seconds between two looks: we did not run ourselves, as all was stopped, and they may not have either
 
 
 class Clock:
     """The time of all that this process started, added up from one look to the next.
 
-    Of the time between two looks that counts which no thread of theirs waited for a processor; but in all no less than
-    what they had of them, so that threads that wait for each other alone gain nothing: orphans that we adopted, too.
+    Of the time between two looks that counts which no thread of theirs waited for a processor, and none if we came
+    late; but in all no less than what they had of them, so that threads that wait for each other alone gain nothing:
+    orphans that we adopted, too.
     """
 
     def __init__(self) -> None:
@@ -48,7 +50,7 @@ class Clock:
             waits = max(waits, now - seen[thread].ran)
         self._seen = seen
         least = self._used / _PROCESSORS
-        self._counted = max(self._counted + passed - waited, least)
+        self._counted = max(self._counted + (passed - waited if passed < _LATE else 0.0), least)
         self.seconds = max(self._counted - waits, least)
 
 

@@ -129,6 +129,17 @@ def test_plugins_for_people_names_the_same() -> None:
             assert f"      {option['name']}: {option['type']}" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["plugins"], ["plugins", "--json"]])
+def test_a_standard_output_that_takes_nothing_is_one_line(arguments: list[str]) -> None:
+    code = "from stagerl_plugins.cli import main; main(prog_name='stagerl')"
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    line = "stagerl: standard output: cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, line)
+
+
 def test_a_plugin_that_cannot_be_loaded_is_named_on_standard_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

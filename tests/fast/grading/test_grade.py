@@ -171,6 +171,15 @@ def test_a_grader_that_ended_before_we_had_the_lock_keeps_its_columns(
     assert {"pass_rate_p", "pass_rate_q", "pass_rate_r"} <= set(pq.read_schema(tmp_path / "out.parquet").names)
 
 
+def test_one_file_for_rollouts_and_pass_rates_is_refused(
+    problem_file: Write, run: Callable[..., Graded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^--rollouts new/\.\./b\.parquet: is the --out: choose another name$"):
+        run(problem_file("a"), ScriptedEngine(), out="b.parquet", rollouts=Path("new/../b.parquet"))
+    assert not (tmp_path / "b.parquet").exists()
+
+
 def test_rollouts_of_what_is_done_are_refused_if_they_were_not_kept(
     problem_file: Write, run: Callable[..., Graded], tmp_path: Path
 ) -> None:

@@ -100,6 +100,14 @@ def test_lines_that_fit_into_no_columns_are_one_line(score: Score, rows: list[di
     assert Same.asked == []
 
 
+def test_columns_that_parquet_cannot_hold_are_one_line(score: Score) -> None:
+    done = score(write_lines(IN, row("a", extra_info={}), row("b", extra_info={})), "--out", "out.parquet")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("stagerl: in.jsonl: its rows do not fit into columns: Cannot write struct type")
+    assert done.stderr.endswith(": write a .jsonl file\n")
+    assert list(Path().iterdir()) == [IN]
+
+
 def test_a_ground_truth_may_be_of_any_form(score: Score) -> None:
     truths: list[Any] = ["text", '{"inputs": ["1"]}', {"inputs": ["1"], "outputs": ["2"]}, ["a", "b"], 0.5, 0]
     score(write_lines(IN, *(row(json.dumps(truth), truth) for truth in truths)), "--out", OUT)

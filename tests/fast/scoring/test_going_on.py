@@ -6,12 +6,14 @@ import fcntl
 import json
 import resource
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from scored import Same, row, write_lines
 
+from stagerl_plugins.plugins import Plugins
 from stagerl_plugins.scoring import journal
 
 IN, OUT = Path("in.jsonl"), Path("out.jsonl")
@@ -30,7 +32,7 @@ def undisturbed(score: Score) -> bytes:
     return written
 
 
-def stop_after(count: int, score: Score) -> Result:
+def stop_after(count: int, score: Score, **math: str) -> Result:
     """Have a scoring interrupted when so many verdicts are kept."""
     append = journal.Journal.append
 
@@ -41,7 +43,7 @@ def stop_after(count: int, score: Score) -> Result:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal.Journal, "append", interrupted)
-        return score(IN, "--out", OUT)
+        return score(IN, "--out", OUT, **math)
 
 
 @pytest.fixture
@@ -92,6 +94,27 @@ def test_something_else_is_refused(score: Score, stopped: bytes, change: str) ->
     assert done.stderr.startswith(f"stagerl: {JOURNAL} was begun with {change}")
     assert done.stderr.endswith(": repeat that command, or remove the file\n")
     assert JOURNAL.read_bytes().count(b"\n") == 21
+
+
+def test_another_version_of_a_reward_is_something_else_also_where_another_one_asks_it(
+    score: Score, undisturbed: bytes, found: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = "{weighted: {rewards: {answer: {reward: same}}}}"
+    stop_after(20, score, math=spec)
+    newer = replace(found.find("reward", "same"), version="2")
+    monkeypatch.setitem(found.registrations, ("reward", "same"), newer)
+    done = score(IN, "--out", OUT, math=spec)
+    assert done.exit_code == 2
+    change = "plugin same \"reward 'same' of tests 1\" (now \"reward 'same' of tests 2\")"
+    assert done.stderr == f"stagerl: {JOURNAL} was begun with {change}: repeat that command, or remove the file\n"
+
+
+@pytest.mark.parametrize("first", [b"[]\n", b"\0\0\n", b"\xff\n"])
+def test_a_journal_that_says_not_what_it_is_of_is_refused(score: Score, stopped: bytes, first: bytes) -> None:
+    JOURNAL.write_bytes(first + JOURNAL.read_bytes().partition(b"\n")[2])
+    done = score(IN, "--out", OUT)
+    line = f"stagerl: {JOURNAL} does not say what it was begun with: remove the file\n"
+    assert (done.exit_code, done.stderr) == (2, line)
 
 
 def test_two_at_once_are_refused(score: Score, undisturbed: bytes) -> None:

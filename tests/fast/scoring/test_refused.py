@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,12 +87,47 @@ def test_rows_of_parquet_are_counted_across_groups(score: Score) -> None:
     assert len(pq.read_table("out.parquet")) == 1499
 
 
+NO_TEXT = pa.Array.from_buffers(pa.string(), 3, pa.array([b"a", b"\xff", b"b"]).buffers())
+NO_DATE = pa.array([0, 2**62, 0], pa.timestamp("us"))
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "reason"),
+    [
+        ("response", NO_TEXT, "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        ("extra_info", pa.StructArray.from_arrays([NO_DATE], ["made"]), "date value out of range"),
+        ("made", NO_DATE, "date value out of range"),  # as JSON lines it cannot be written
+    ],
+)
+def test_a_value_of_parquet_that_cannot_be_read_is_its_row_s(
+    score: Score, name: str, column: pa.Array, reason: str
+) -> None:
+    table = pa.Table.from_pylist([row("a"), row("b"), row("a")])
+    table = table.drop_columns([name] if name in table.column_names else []).append_column(name, column)
+    pq.write_table(table, "in.parquet")
+    done = score("in.parquet", "--out", OUT)
+    line = f"in.parquet, row 2: {name}: cannot be read: {reason}"
+    assert (done.exit_code, done.stderr, Same.asked) == (2, f"stagerl: {line}\n", [])
+    done = score("in.parquet", "--out", OUT, "--skip-bad")
+    assert done.exit_code == 0
+    assert f"1 malformed rows are left out; the first: {line}" in done.stderr
+    assert len(read_lines(OUT)) == 2
+
+
+def test_what_no_line_can_hold_stays_in_parquet(score: Score) -> None:
+    table = pa.Table.from_pylist([row("a")] * 3).append_column("made", NO_DATE).append_column("raw", NO_TEXT)
+    pq.write_table(table, "in.parquet")
+    assert score("in.parquet", "--out", "out.parquet").exit_code == 0
+    assert pq.read_table("out.parquet").select(table.column_names).equals(table)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["in.jsonl"], "--out is missing: name a file, or - for standard output"),
         (["none.jsonl", "--out", "out.jsonl"], "no such file: none.jsonl"),
         (["folder.jsonl", "--out", "out.jsonl"], "folder.jsonl: is a folder"),
+        (["pipe.jsonl", "--out", "out.jsonl"], "pipe.jsonl: is no file: name a file, or - for standard input"),
         (["in.csv", "--out", "out.jsonl"], "in.csv: expected a .parquet or .jsonl file, or -"),
         (["in.jsonl", "--out", "out.csv"], "--out: out.csv: expected a .parquet or .jsonl file, or -"),
         (["in.jsonl", "--out", "folder.jsonl"], "--out folder.jsonl: is a folder"),
@@ -112,13 +148,19 @@ def test_rows_of_parquet_are_counted_across_groups(score: Score) -> None:
 def test_a_mistake_in_the_command_is_one_line(score: Score, arguments: list[str], message: str) -> None:
     write_lines(IN, GOOD)
     Path("folder.jsonl").mkdir()
+    os.mkfifo("pipe.jsonl")
     Path("broken.parquet").write_text("PAR1 or not")
     done = score(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"stagerl: {message}")
     assert done.stderr.count("\n") == 1
     assert Same.asked == []
-    assert sorted(path.name for path in Path().iterdir()) == ["broken.parquet", "folder.jsonl", "in.jsonl"]
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "broken.parquet",
+        "folder.jsonl",
+        "in.jsonl",
+        "pipe.jsonl",
+    ]
 
 
 def test_a_mistake_in_a_reward_that_another_asks_is_one_line_however_many_rows_wait_for_it(score: Score) -> None:

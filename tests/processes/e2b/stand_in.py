@@ -51,10 +51,17 @@ class StandIn:
         execute: What runs code.
         fault: What goes wrong.
         most: Sandboxes at a time; more are answered by 429.
+        lists_all: It lists sandboxes whatever metadata is asked for.
     """
 
-    def __init__(self, execute: Callable[[str], str] = really, fault: Fault = lambda _: None, most: int = 1000) -> None:
-        self.execute, self.fault, self.most = execute, fault, most
+    def __init__(
+        self,
+        execute: Callable[[str], str] = really,
+        fault: Fault = lambda _: None,
+        most: int = 1000,
+        lists_all: bool = False,
+    ) -> None:
+        self.execute, self.fault, self.most, self.lists_all = execute, fault, most, lists_all
         self.boxes: dict[str, Box] = {}
         self.created: list[float] = []
         self.asked: list[str] = []
@@ -162,7 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self) -> None:
         """Pages of one sandbox each."""
         query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
-        wanted = dict(urllib.parse.parse_qsl(query.get("metadata", [""])[0])).items()
+        asked_for = "" if self.stand_in.lists_all else query.get("metadata", [""])[0]
+        wanted = dict(urllib.parse.parse_qsl(asked_for)).items()
         after = query.get("nextToken", [""])[0]
         with self.stand_in.lock:
             found = sorted((n, b) for n, b in self.stand_in.boxes.items() if wanted <= b.metadata.items() and n > after)

@@ -114,8 +114,9 @@ def test_closing_ends_what_was_created_without_our_being_told(start, build):
     assert service.boxes == {}
 
 
-def test_what_an_earlier_crash_left_over_is_ended_at_the_next_start(start, build):
-    service = start()
+@pytest.mark.parametrize("lists_all", [False, True])
+def test_what_an_earlier_crash_left_over_is_ended_at_the_next_start(start, build, lists_all):
+    service = start(lists_all=lists_all)
     mine = Owner.new()
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         dead.wait()
@@ -130,7 +131,10 @@ def test_what_an_earlier_crash_left_over_is_ended_at_the_next_start(start, build
     names = {
         service.create({"metadata": metadata, "timeout": 300}, request): request for request, metadata in owners.items()
     }
-    build()
+    sandbox = build()
+    assert {names[box] for box in service.boxes} == {"alive", "of another machine", "of somebody else"}
+    asyncio.run(sandbox.run("print(1)", [""], LIMITS))
+    asyncio.run(sandbox.close())
     assert {names[box] for box in service.boxes} == {"alive", "of another machine", "of somebody else"}
 
 

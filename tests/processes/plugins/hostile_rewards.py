@@ -169,6 +169,14 @@ def reserve_memory():
 reserved = []
 
 
+def leave_files_open():
+    left_open.append([open(os.devnull) for _ in range(40)])  # noqa: SIM115  all or none of them
+    return FINE
+
+
+left_open = []
+
+
 def lower_the_bound_on_memory():
     resource.setrlimit(resource.RLIMIT_AS, (10**8, 10**8))
     return FINE

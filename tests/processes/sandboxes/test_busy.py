@@ -115,6 +115,24 @@ def test_one_long_wait_for_a_processor_does_not_count(warm, starve):
     assert 0.3 < seen.seconds < 1
 
 
+def test_what_passes_while_all_is_stopped_does_not_count(warm):
+    """A job that its cluster suspends, or a container that is paused."""
+    assert warm.run("print(1)", "", Limits(seconds=5)).stdout == "1\n"
+    outside = psutil.Process(warm.pid)
+    idle = len(outside.children(recursive=True))
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(warm.run, "import time; time.sleep(0.8); print(2)", "", Limits(seconds=1.5))
+        while len(family := outside.children(recursive=True)) == idle:
+            time.sleep(0.01)
+        for process in [outside, *family]:
+            process.suspend()
+        time.sleep(3)
+        for process in [*reversed(family), outside]:
+            process.resume()
+        seen = running.result(60)
+    assert (seen.ended, seen.stdout) == (Ended.EXITED, "2\n"), seen
+
+
 @pytest.mark.parametrize("many", [1, 8])
 def test_processes_that_wait_for_each_other_gain_no_time(warm, many):
     program = f"import os\nfor _ in range({many - 1}):\n    if not os.fork(): break\nwhile True: pass"
