@@ -1,5 +1,6 @@
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,4 +30,7 @@ def plugins() -> Iterator[Plugins]:
 def _nothing_is_left() -> Iterator[None]:
     """Every file of tests ends without a process of its own, zombies included."""
     yield
+    for thread in threading.enumerate():
+        if thread.name == "ends-interpreter":  # it may have much to remove
+            thread.join(90)
     assert not psutil.Process().children(recursive=True)
