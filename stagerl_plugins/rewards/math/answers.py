@@ -96,7 +96,8 @@ def same_time(truth: str, answer: str) -> bool | None:
 
 def values_of_letters(text: str) -> list[list[str]]:
     """The values of `q = 5, p = 2` in the orders that a tuple of them may have: as written, or of their letters."""
-    named = [_NAMED.fullmatch(piece) for piece in _split(_AND.sub(",", text), 0)[0]]
+    pieces, _, _ = _split(_AND.sub(",", _BLANK.sub(" ", text)), 0)
+    named = [_NAMED.fullmatch(piece) for piece in pieces]
     values = {found[1]: found[2].strip() for found in named if found}
     if len(values) < 2 or len(values) != len(named):
         return []

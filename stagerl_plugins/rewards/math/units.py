@@ -23,7 +23,7 @@ _COUNTED = re.compile(
     r"(?:[ ~]|\\[,;: ])+"
     r"(?!(?:hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial|plus|minus|over)(?![A-Za-z]))"
     r"(?:[A-Za-z]{3,}|[A-Za-z]+/[A-Za-z]+)(?:[ ~]+[A-Za-z]+){0,3}"
-    r"|\s*(?!\s*[\u5341\u767e\u5343\u4e07\u4ebf\u5146])[\u4e00-\u9fff]+)"  # ten to a trillion are no units
+    r"|\s*(?![\u5341\u767e\u5343\u4e07\u4ebf\u5146])[\u4e00-\u9fff]+)"  # ten to a trillion are no units
 )
 _NO_LETTER = re.compile(r"\\[,;: ]|[\s~.^$(){}]")
 
