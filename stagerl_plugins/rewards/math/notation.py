@@ -90,7 +90,7 @@ _BARE_UNIT = re.compile(
     r"(?:(?<=[0-9}\u03c0])|(?<=\\pi))(?:\s|\\[,;: ])+((?:[cdkm]m|in|ft|yd|mi|units?)\s*\^\s*(?:[23]|\{[23]\}))\Z"
 )
 _LAST_LETTER = re.compile(r"((?:\\cdot|\\times|\*)\s*)([A-Za-z])\Z")  # without braces a unit, such as m or c
-_LETTER_UNIT = re.compile(r"(?<=[0-9}])(?:\s*\\[,;: ])+\s*(?=[A-Za-z]\Z)")
+_GAP_OF_UNIT = re.compile(r"(?:(?<=[0-9}\u03c0])|(?<=\\pi))(?:\s*\\[,;: ])+\s*(?=[A-Za-z]{1,4}\Z)")
 _NAME_OF_TUPLE = re.compile(
     r"(?:\\left\s*)?\((?:[A-Za-z]\s*,\s*)+[A-Za-z]\s*(?:\\right\s*)?\)\s*=\s*(?=(?:\\left\s*)?\()"
 )
@@ -115,7 +115,7 @@ def spelled(answer: str) -> str:
     if (whole := _TEXT.match(text)) and (inside := _inside(text[whole.end() :])) and not _WORD.search(inside):
         text = _END.sub("", inside.strip())
     text = _NAME_OF_PROBABILITY.sub("", _NAME_OF_TUPLE.sub("", text)).strip()
-    text = _LETTER_UNIT.sub(" ", _BARE_UNIT.sub(r" \\text{ \1}", text))
+    text = _GAP_OF_UNIT.sub(" ", _BARE_UNIT.sub(r" \\text{ \1}", text))
     text = _LAST_LETTER.sub(r"\1{\2}", _ROOT_OF_ONE.sub(r"\1{\2}", text))
     return _both_signs(_number(_only_tuple(text)))
 

@@ -13,7 +13,7 @@ _MONEY = re.compile(
 )
 _DEGREES = re.compile(r"(?:\^\s*(?:\{\s*)?\\circ(?:\s*\})?|\u00b0|\\degree)\s*\Z")
 _BRACED = rf"{TEXT_COMMAND}\{{(?P<braced>(?:[^{{}}]|\{{[^{{}}]*\}})*)\}}"
-_BARE = r"(?<=[\d\s}~])(?P<bare>[A-Za-z]+(?:(?:/|[ ~])[A-Za-z]+){0,3}[\u00b2\u00b3]?)"
+_BARE = r"(?:(?<=[\d\s}~])|(?<=\\[,;:]))(?P<bare>[A-Za-z]+(?:(?:/|[ ~])[A-Za-z]+){0,3}[\u00b2\u00b3]?)"
 _POWER = r"\s*(?:\^\s*(?:\{\s*)?(?P<power>-?\d)(?:\s*\})?)?\Z"
 _BRACED_UNIT = re.compile(_BRACED + _POWER)
 _ANY_UNIT = re.compile(f"(?:{_BRACED}|{_BARE}){_POWER}")

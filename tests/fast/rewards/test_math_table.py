@@ -171,6 +171,11 @@ x = 52_8 | x = 52_9 | n
 42 | \text{42 apples} | y
 42 | \text{43 apples} | n
 42 | 42\,m | y
+42 | 42\,cm | y
+42 | 42\;kg | y
+42 | 43\,kg | n
+4\pi | 4\pi\,cm | y
+2x | 2\,x | y
 42 | 42\ cm^{2} | y
 42 | 42\%\, | y
 42 | 42 \text{ cm}\, | y
