@@ -27,7 +27,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-from stagerl_plugins.rewards.math.answers import other_bases, percentage, repeats, same_text
+from stagerl_plugins.rewards.math.answers import (
+    other_bases,
+    percentage,
+    repeats,
+    same_text,
+    same_time,
+    values_of_letters,
+)
 from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.rewards.math.equality import read_as_a_whole
 from stagerl_plugins.rewards.math.notation import spelled
@@ -212,6 +219,8 @@ BASES = "numbers in two bases: wrong, where Math-Verify leaves bases out"
 COUNTED = (
     "words after a number, and a ground truth without letters: left out, where Math-Verify multiplies their letters"
 )
+TIMES = "times of day: compared as they are written, where Math-Verify takes them for ratios"
+LETTERS = "values of letters beside a tuple: in order, where Math-Verify takes any"
 IMAGINARY = (
     "the letter i: the imaginary unit, where Math-Verify takes it for one variable after a digit, another elsewhere"
 )
@@ -291,6 +300,10 @@ def why_wrong(truth: str, answer: str) -> str:
     """Why an answer is wrong that Math-Verify takes for right."""
     if other_bases(truth, answer):
         return BASES
+    if same_time(truth, answer) is not None:
+        return TIMES
+    if values_of_letters(truth) and "=" not in answer:
+        return LETTERS
     if any(all(isinstance(found, str) for found in read_as_a_whole(text)) for text in (truth, answer)):
         return UNREAD
     return TINY if tiny(truth, answer) else UNEXPLAINED

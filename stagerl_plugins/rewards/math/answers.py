@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import deque
@@ -10,6 +11,7 @@ TEXT_COMMAND = r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mbox|operat
 _TEXT_COMMAND = re.compile(TEXT_COMMAND)
 _ALL_TEXT = re.compile(rf"{TEXT_COMMAND}\{{([^{{}}]*)\}}")
 _WORDS = re.compile(rf"{TEXT_COMMAND}\{{[^{{}}]*[A-Za-z][^{{}}]*\}}")
+_NOT_PLAIN = re.compile(r"[{}^_*]")
 _MIXED = re.compile(r"(?<=[0-9]) (?=[0-9]+/[0-9])")
 _SIZE = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\!")
 _BLANK = re.compile(r"(?:\s|~|\\[,;: ]|\\q?quad(?![A-Za-z]))+")
@@ -35,6 +37,9 @@ _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])")
 _BASE = re.compile(r"(?<=[0-9])_\{?([0-9]+)")
 _BLANK_OR_ROW = re.compile(r"(\\\\)?" + _BLANK.pattern)
 _NOT_BETWEEN_DIGITS = re.compile(r"(?<![0-9]) | (?![0-9])")
+_ONE_IN_BRACES = re.compile(r"(?<!\\)\{([0-9A-Za-z])\}")
+_NAMED = re.compile(r"([A-Za-z])\s*=([^=<>]+)")
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?:([ap])\.?m)?")
 _TOKEN = re.compile(r"\\.|[()\[\]{},;]", re.DOTALL)
 _OPENING = frozenset({"(", "[", "{", r"\{"})
 _CLOSING = frozenset({")", "]", "}", r"\}"})
@@ -46,8 +51,16 @@ def words(text: str) -> str:
 
 
 def repeats(answer: str, truth: str) -> bool:
-    """Whether an answer is the words of a ground truth that is nothing else: `June 5` for `\\text{June 5}`."""
-    return _WORDS.fullmatch(truth.strip()) is not None and words(answer) == words(truth)
+    """Whether an answer is the words of a ground truth, in text commands or not: `June 5` for `\\text{June 5}`.
+
+    Beside other words both must be plain: without its braces `2^{10}` is `2^10`.
+    """
+    if words(answer) != words(truth):
+        return False
+    plain = not any(_NOT_PLAIN.search(_ALL_TEXT.sub("", text)) for text in (answer, truth))
+    return _WORDS.fullmatch(truth.strip()) is not None or (
+        plain and bool(_WORDS.search(truth) or _WORDS.search(answer))
+    )
 
 
 def same_text(one: str, other: str) -> bool:
@@ -57,6 +70,7 @@ def same_text(one: str, other: str) -> bool:
 
 def _bare(text: str) -> str:
     text = _SIZE.sub("", text).replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
+    text = _ONE_IN_BRACES.sub(r" \1", text)
     return _NOT_BETWEEN_DIGITS.sub("", _BLANK_OR_ROW.sub(r"\1 ", text))
 
 
@@ -64,6 +78,30 @@ def other_bases(one: str, other: str) -> bool:
     """Whether both of two answers name bases, and not the same: `52_8` and `52_9`."""
     bases, others = set(_BASE.findall(one)), set(_BASE.findall(other))
     return bool(bases and others) and bases != others
+
+
+def same_time(truth: str, answer: str) -> bool | None:
+    """Whether two times of day are the same, as far as both name its half; None if the ground truth is none.
+
+    `4:13` may be a ratio, `10:15` would be one that is not reduced.
+    """
+    one, other = (_CLOCK.fullmatch(words(_SIZE.sub("", text))) for text in (truth, answer))
+    if one is None or other is None:
+        return None
+    (hours, minutes), others = map(int, one.group(1, 2)), tuple(map(int, other.group(1, 2)))
+    if not one[3] and minutes >= 10 and math.gcd(hours, minutes) == 1:
+        return None
+    return (hours, minutes) == others and (one[3] or other[3]) == (other[3] or one[3])
+
+
+def values_of_letters(text: str) -> list[list[str]]:
+    """The values of `q = 5, p = 2` in the orders that a tuple of them may have: as written, or of their letters."""
+    pieces, _, _ = _split(_AND.sub(",", _BLANK.sub(" ", text)), 0)
+    named = [_NAMED.fullmatch(piece) for piece in pieces]
+    values = {found[1]: found[2].strip() for found in named if found}
+    if len(values) < 2 or len(values) != len(named):
+        return []
+    return [list(values.values()), [values[letter] for letter in sorted(values)]]
 
 
 def letter(text: str, choices: str) -> str | None:

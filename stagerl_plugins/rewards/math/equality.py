@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Literal
 
-from stagerl_plugins.rewards.math.answers import other_bases, percentage, same_text
+from stagerl_plugins.rewards.math.answers import other_bases, percentage, same_text, same_time
 
 Percent = Literal["either", "fraction", "number"]
 
@@ -41,6 +41,8 @@ class Equality:
             return False  # Math-Verify leaves bases out
         if _INTEGER.fullmatch(truth) and _INTEGER.fullmatch(answer):
             return False  # integers are equal if they are written alike
+        if (same := same_time(truth, answer)) is not None:
+            return same  # ratios to Math-Verify
         one, other = percentage(truth), percentage(answer)
         if one is not None and other is not None:
             return self._verify(self._parse(one), self._parse(other))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from stagerl_plugins.rewards.math.answers import MINUS
+from stagerl_plugins.rewards.math.answers import MINUS, elements
 from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.rewards.math.units import CURRENCIES
 
@@ -23,7 +23,8 @@ _SIGNS = str.maketrans(
     | {"\u00b0": r"^\circ ", "\u00d7": r"\times ", "\u00b7": r"\cdot ", "\u2205": r"\emptyset ", "\u00b1": r"\pm "}
     | {"\u2044": "/", "\u2215": "/", **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", "")}
     | dict.fromkeys("\u00a0\u2007\u2009\u202f", " ")
-    | {chr(0xFEE0 + ord(sign)): sign for sign in "()[]+-=,."}  # of the width of Chinese characters
+    | {chr(0xFEE0 + ord(sign)): sign for sign in "()[]+-=,.;:/<>"}  # of the width of Chinese characters
+    | {"\u3001": ","}
 )
 _RAISED = re.compile("[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
 _PARTS = re.compile("[\u00bc-\u00be\u2150-\u215e]")  # one sign for a fraction
@@ -41,6 +42,7 @@ _NAMES = {
     r"\nicefrac": r"\frac",
     r"\sfrac": r"\frac",
     r"\ast": r"\cdot",
+    **dict.fromkeys([r"\Pr", r"\mathbb{P}"], "P"),
     **dict.fromkeys([r"\boldsymbol", r"\bm", r"\mathsf", r"\mathtt"], r"\mathbf"),
     **dict.fromkeys([r"\texttt", r"\textsf", r"\emph", r"\hbox", r"\textup"], r"\text"),
 }
@@ -67,6 +69,13 @@ _MIXED = re.compile(r"([+-]?[0-9]+) ([0-9]+)/([0-9]+)")
 _POWER_OF_TEN = re.compile(  # 2e-3 may be a number less than twice e
     r"([+-]?(?:[0-9]*\.[0-9]+|1))[eE]([+-]?[0-9]{1,3})|([+-]?[0-9]+)(?:e|E\+?)([0-9]{1,3})"
 )
+_DOTTED = re.compile(  # 0.\\dot{1}4\\dot{2} repeats 142
+    r"(?<=[0-9.])\\dot\s*(?:\{([0-9])\}|([0-9]))(?:([0-9]*)\\dot\s*(?:\{([0-9])\}|([0-9])))?"
+)
+_SCIENTIFIC = re.compile(
+    r"(?<![0-9.}^_])(?<![0-9],)([0-9]+)\.([0-9]+)\s*(?:\\times|\\cdot|\*)\s*10\s*\^\s*"
+    r"(?:\{\s*\+?([0-9]{1,3})\s*\}|([0-9]{1,3}))(?![0-9.!^])"
+)
 _MONEY = re.compile(r"([+-]?)(\u20ac|\u00a3|\\(?:euro|pounds)(?![A-Za-z]))\s*([0-9][0-9.,]*)")
 _TEXT = re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\s*(?=\{)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]|\\text")
@@ -77,9 +86,19 @@ _BUILT_SET = re.compile(
 _RELATION = re.compile(r"[<>]|\\(?:[lg]eq?(?:slant)?|neq?)(?![A-Za-z])")
 _MORE_RELATIONS = re.compile(r"\\text|\\[{}]|and|or")
 _BOTH_SIGNS = re.compile(r"\\pm(?![A-Za-z])")
-_BARE_UNIT = re.compile(r"(?<=[0-9}])\s+((?:[cdkm]m|in|ft|yd|mi|units?)\s*\^\s*(?:[23]|\{[23]\}))\Z")
+_BARE_UNIT = re.compile(
+    r"(?:(?<=[0-9}\u03c0])|(?<=\\pi))(?:\s|\\[,;: ])+((?:[cdkm]m|in|ft|yd|mi|units?)\s*\^\s*(?:[23]|\{[23]\}))\Z"
+)
+_LAST_LETTER = re.compile(r"((?:\\cdot|\\times|\*)\s*)([A-Za-z])\Z")  # without braces a unit, such as m or c
+_GAP_OF_UNIT = re.compile(r"(?:(?<=[0-9}\u03c0])|(?<=\\pi))(?:\s*\\[,;: ])+\s*(?=[A-Za-z]{1,4}\Z)")
+_NAME_OF_TUPLE = re.compile(
+    r"(?:\\left\s*)?\((?:[A-Za-z]\s*,\s*)+[A-Za-z]\s*(?:\\right\s*)?\)\s*=\s*(?=(?:\\left\s*)?\()"
+)
+_NAME_OF_PROBABILITY = re.compile(r"\AP\s*(?:\\left\s*)?[(\[][^()\[\]=]*[)\]]\s*=")
+_ROOT_OF_ONE = re.compile(r"(\\sqrt\s*\[[^\[\]{}]*\]\s*)([0-9A-Za-z])")
+_NEEDS_BRACES = re.compile(r"\\(?:choose|over|atop)(?![A-Za-z])")
 _END = re.compile(  # from the first of such signs on: time is linear
-    r"(?:(?<![,;.\s\\])|(?<=\\[,;:! ]))(?:(?<!\\right)(?<![.\\])\.|(?<!\\)[,;]|\\\\|\s)+\Z"
+    r"(?<![,;.\s\\])(?<!\\[:!])(?:(?<!\\right)(?<![.\\])\.|(?<!\\)[,;]|\\\\|\\[,;:! ]|\s)+\Z"
 )
 
 
@@ -95,12 +114,32 @@ def spelled(answer: str) -> str:
     text = _SO.sub("", text)
     if (whole := _TEXT.match(text)) and (inside := _inside(text[whole.end() :])) and not _WORD.search(inside):
         text = _END.sub("", inside.strip())
-    return _both_signs(_number(_BARE_UNIT.sub(r" \\text{ \1}", text)))
+    text = _NAME_OF_PROBABILITY.sub("", _NAME_OF_TUPLE.sub("", text)).strip()
+    text = _GAP_OF_UNIT.sub(" ", _BARE_UNIT.sub(r" \\text{ \1}", text))
+    text = _LAST_LETTER.sub(r"\1{\2}", _ROOT_OF_ONE.sub(r"\1{\2}", text))
+    return _both_signs(_number(_only_tuple(text)))
 
 
 def _plain(text: str) -> str:
+    """A text without what changes its looks, and without the braces or signs of a formula around all of it."""
     plain = _LOOKS.sub("", _GAP.sub(" ", text)).strip()
-    return (plain != text and _inside(plain)) or plain  # the braces of {\bf 1,000}
+    looks = plain != text
+    for _ in range(3):
+        plain = _END.sub("", plain).strip()
+        inside = _inside(plain)
+        if inside and (_NEEDS_BRACES.search(inside) or (_NAMED_THOUSANDS.fullmatch(inside) and not looks)):
+            break  # {100,200} is a set, and {\bf 1,000} a number
+        plain = (inside or _formula(plain) or plain).strip()
+    return plain
+
+
+def _formula(text: str) -> str | None:
+    """What stands between the signs of one formula around all of a text; None where there are none."""
+    for opening, closing in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
+        inside = text[len(opening) : -len(closing)]
+        if text.startswith(opening) and text.endswith(closing) and opening not in inside and closing not in inside:
+            return inside
+    return None
 
 
 def _inside(text: str) -> str | None:
@@ -123,6 +162,12 @@ def _one_sign(fraction: re.Match[str]) -> str:
     return rf"\frac{{{above}}}{{{below}}}"
 
 
+def _only_tuple(text: str) -> str:
+    """The tuple of a set of one tuple, which says the same; any other text as it is."""
+    brackets, held = elements(text)
+    return held[0] if brackets == "{}" and len(held) == 1 and elements(held[0])[0] == "()" else text
+
+
 def _number(text: str) -> str:
     """A number as it can be read, where the text is one; repeating decimals wherever they stand."""
     if _WIDE_THOUSANDS.fullmatch(text):
@@ -140,8 +185,20 @@ def _number(text: str) -> str:
     if mixed := _MIXED.fullmatch(text):
         return rf"{mixed[1]}\frac{{{mixed[2]}}}{{{mixed[3]}}}"
     if power := _POWER_OF_TEN.fullmatch(text):
-        return rf"{power[1] or power[3]} \cdot 10^{{{int(power[2] or power[4])}}}"
-    return _REPEATING.sub(_fraction, text)
+        text = rf"{power[1] or power[3]} \cdot 10^{{{int(power[2] or power[4])}}}"
+    text = _SCIENTIFIC.sub(_whole, text)
+    return _REPEATING.sub(_fraction, _DOTTED.sub(_overlined, text))
+
+
+def _whole(scientific: re.Match[str]) -> str:
+    """Without a point, as numbers with one are rounded: 602 times 10^{21} for 6.02 times 10^{23}."""
+    whole, part, braced, bare = scientific.groups()
+    tens = int(braced or bare) - len(part)
+    return scientific[0] if tens < 0 else rf"{int(whole + part)} \cdot 10^{{{tens}}}"
+
+
+def _overlined(dotted: re.Match[str]) -> str:
+    return rf"\overline{{{''.join(digits or '' for digits in dotted.groups())}}}"
 
 
 def _fraction(repeating: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from stagerl_plugins.hookspecs import Register, hookimpl
 from stagerl_plugins.plugins import Options
 from stagerl_plugins.protocols import Reward
-from stagerl_plugins.rewards.math.answers import elements, last_number, letter, repeats, words
+from stagerl_plugins.rewards.math.answers import elements, last_number, letter, repeats, values_of_letters, words
 from stagerl_plugins.rewards.math.boxed import last_boxed
 from stagerl_plugins.rewards.math.equality import Equality, Percent, search
 from stagerl_plugins.rewards.math.notation import spelled
@@ -131,6 +131,8 @@ class MathReward(Reward):
         answer = without_words(truth, answer)
         if given.brackets == "same" and elements(truth)[0] != elements(answer)[0]:
             return False
+        if given.order == "by_kind" and (tuples := _tuples_of_letters(truth, answer)):
+            return any(self._equality.equal(*pair) for pair in tuples)
         equal = self._equality.equal(truth, answer)
         if given.order == "kept":
             return equal and self._in_order(truth, answer)
@@ -164,6 +166,15 @@ class MathReward(Reward):
 def _verdict(right: bool, answer: str) -> Verdict:
     shown = " ".join(answer[:200].split())
     return Verdict(Outcome.CORRECT, 1.0, shown) if right else Verdict(Outcome.WRONG, 0.0, shown)
+
+
+def _tuples_of_letters(truth: str, answer: str) -> list[tuple[str, str]]:
+    """What `x = 1, y = 2` is beside an answer that names nothing: its tuples, each with the answer as a tuple."""
+    expected = [] if "=" in answer else values_of_letters(truth)
+    brackets, found = elements(answer) if expected else ("", [])
+    if brackets not in ("()", "") or not expected or len(found) != len(expected[0]):
+        return []
+    return [(f"({', '.join(values)})", f"({', '.join(found)})") for values in expected]
 
 
 def _needed(found: str | None, truth: str, without: str) -> str:

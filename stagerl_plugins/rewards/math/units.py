@@ -13,22 +13,24 @@ _MONEY = re.compile(
 )
 _DEGREES = re.compile(r"(?:\^\s*(?:\{\s*)?\\circ(?:\s*\})?|\u00b0|\\degree)\s*\Z")
 _BRACED = rf"{TEXT_COMMAND}\{{(?P<braced>(?:[^{{}}]|\{{[^{{}}]*\}})*)\}}"
-_BARE = r"(?<=[\d\s}~])(?P<bare>[A-Za-z]+(?:(?:/|[ ~])[A-Za-z]+){0,3}[\u00b2\u00b3]?)"
+_BARE = r"(?:(?<=[\d\s}~])|(?<=\\[,;:]))(?P<bare>[A-Za-z]+(?:(?:/|[ ~])[A-Za-z]+){0,3}[\u00b2\u00b3]?)"
 _POWER = r"\s*(?:\^\s*(?:\{\s*)?(?P<power>-?\d)(?:\s*\})?)?\Z"
 _BRACED_UNIT = re.compile(_BRACED + _POWER)
 _ANY_UNIT = re.compile(f"(?:{_BRACED}|{_BARE}){_POWER}")
 _ANY_BRACED = re.compile(_BRACED)
 _COUNTED = re.compile(
-    r"([+-]?[0-9][0-9.,/]*|[+-]?\\[dt]?frac\{[0-9]+\}\{[0-9]+\})[ ~]+"
+    r"([+-]?[0-9][0-9.,/]*|[+-]?\\[dt]?frac\{[0-9]+\}\{[0-9]+\})(?:"
+    r"(?:[ ~]|\\[,;: ])+"
     r"(?!(?:hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial|plus|minus|over)(?![A-Za-z]))"
     r"(?:[A-Za-z]{3,}|[A-Za-z]+/[A-Za-z]+)(?:[ ~]+[A-Za-z]+){0,3}"
+    r"|\s*(?![\u5341\u767e\u5343\u4e07\u4ebf\u5146])[\u4e00-\u9fff]+)"  # ten to a trillion are no units
 )
 _NO_LETTER = re.compile(r"\\[,;: ]|[\s~.^$(){}]")
 
 
 def without_words(truth: str, answer: str) -> str:
     """The number of `18 eggs`, where the ground truth has no letters that these could be the product of."""
-    counted = _COUNTED.fullmatch(answer)
+    counted = _COUNTED.fullmatch(unwrapped(answer))
     if counted is None or percentage(answer) or re.search(r"(?<![\\A-Za-z])[A-Za-z]", _ANY_BRACED.sub("", truth)):
         return answer
     return counted[1]

@@ -118,6 +118,8 @@ def test_what_is_right_here_alone_has_a_reason(equivalence: ModuleType, truth: s
         ("5", r"\neq 5", "UNREAD"),
         (r"\begin{cases} x = 1 \\ y = 5 \end{cases}", "5", "UNREAD"),
         ("52_8", "52_9", "BASES"),
+        ("12:30", "4:10", "TIMES"),
+        ("p = 2, q = 5", "(5, 2)", "LETTERS"),
     ],
 )
 def test_what_is_wrong_here_alone_has_a_reason(equivalence: ModuleType, truth: str, answer: str, reason: str) -> None:
@@ -136,6 +138,6 @@ def test_integers_are_compared_by_their_text_as_math_verify_compares_them(equiva
 def test_every_reason_to_differ_is_on_the_page(equivalence: ModuleType) -> None:
     page = " ".join((ROOT / "docs" / "math.md").read_text(encoding="utf-8").split())
     names = ("REPEATED", "PERCENT", "NO_BOX", "BOXES", "AROUND", "LATE", "TINY", "NOTATION", "IMAGINARY")
-    names += ("UNREAD", "BASES", "COUNTED")
+    names += ("UNREAD", "BASES", "COUNTED", "TIMES", "LETTERS")
     reasons = [getattr(equivalence, name) for name in names]
     assert [reason for reason in reasons if reason not in page] == []

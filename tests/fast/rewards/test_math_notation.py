@@ -12,9 +12,19 @@ from hypothesis import strategies as st
 from stagerl_plugins import Response
 from stagerl_plugins.plugins import load_plugins
 from stagerl_plugins.rewards.call import WorkerSetup
-from stagerl_plugins.rewards.math.answers import elements, last_number, letter, percentage, words
+from stagerl_plugins.rewards.math.answers import (
+    elements,
+    last_number,
+    letter,
+    percentage,
+    repeats,
+    same_text,
+    same_time,
+    values_of_letters,
+    words,
+)
 from stagerl_plugins.rewards.math.notation import spelled
-from stagerl_plugins.rewards.math.units import without_unit
+from stagerl_plugins.rewards.math.units import without_unit, without_words
 
 READ: dict[str, Callable[[str], object]] = {
     "spelled": spelled,
@@ -23,13 +33,18 @@ READ: dict[str, Callable[[str], object]] = {
     "last_number": last_number,
     "percentage": percentage,
     "elements": elements,
+    "repeats": lambda text: repeats(text, r"\text{June 5}"),
+    "same_text": lambda text: same_text(text, "24"),
+    "same_time": lambda text: same_time("12:30", text),
+    "values_of_letters": values_of_letters,
+    "without_words": lambda text: without_words("24", text),
     "without_unit": lambda text: without_unit(r"24 \text{ km}", text, optional=True),
 }
 
 
 HOSTILE = [
     "$5$ x", r"5\text{percent x", r"5\text{cm}^ x1x", "5^ 1", r"5^\circ 1", r"\$ x", "1 1/ 1/", r"\hspace {", "√ (",
-    "\\\\ [ 1", r"\bar {1", "000, 000,", "1 x", r"1\, x", "1 cm^ x",
+    "\\\\ [ 1", r"\bar {1", "000, 000,", "1 x", r"1\, x", "1 cm^ x", "1 1", "x= 1",
 ]  # fmt: skip
 
 

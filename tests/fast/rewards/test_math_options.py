@@ -192,8 +192,8 @@ def test_where_the_ground_truth_has_no_unit_any_will_do(units: str) -> None:
     [
         (r"24 \text{ km}",
          [r"\text{24 km}", r"$24 \text{ km}$", "$24$ km", r"24~\textbf{km}", r"24 \operatorname{km}",
-          r"24\ \text{km}\ ", "x = 24 km"],
-         [r"24\%", "24 percent", r"24^\circ", r"\$24", "24 km^2", "24 km/h", "24 square km"]),
+          r"24\ \text{km}\ ", "x = 24 km", r"24\,km", r"{24\;km}", r"24 \text{ km}\,"],
+         [r"24\%", "24 percent", r"24^\circ", r"\$24", "24 km^2", r"24\,m", "24 km/h", "24 square km"]),
         (r"5 \text{ cm}^2",
          [r"5\,\mathrm{cm}^2", r"5\,\mathrm{cm^2}", r"5\,\mathrm{cm^{2}}", r"5 \text{ cm$^2$}", "5 cm²", "5 cm^{2}"],
          [r"5 \text{ cm}", r"5\,\mathrm{cm^3}", "5 cm", "5 square m"]),

@@ -48,6 +48,9 @@ ANSWERS = r"""
 \frac{8}{11} | 0.72 | n
 0.1\overline{6} | \frac{1}{6} | y
 0.1\overline{6} | 0.\overline{16} | n
+\frac{1}{3} | 0.\dot{3} | y
+\frac{1}{7} | 0.\dot{1}4285\dot{7} | y
+\frac{1}{3} | 0.3\dot{1} | n
 -\frac{5}{3} | -1.\overline{6} | y
 \frac{3001}{3} | 1,000.\overline{3} | y
 1, \frac{1}{3} | 1,000.\overline{3} | n
@@ -91,6 +94,16 @@ ANSWERS = r"""
 2e+3 | 3 + 2e | y
 1.6\times10^{-19} | 1.6e-19 | y
 1.6\times10^{-19} | 1.6\times10^{-18} | n
+6.02\times10^{23} | 602\times10^{21} | y
+6.02\times10^{23} | 60.2 \cdot 10^{22} | y
+6.02\times10^{23} | 0.602\times 10^{24} \text{ atoms} | y
+6.02\times10^{23} | 602000000000000000000000 | y
+6.02\times10^{23} | 6.02e23 | y
+6.02\times10^{23} | 603\times10^{21} | n
+6.02\times10^{23} | 602\times10^{22} | n
+6.02\times10^{23} | 6.02\times10^{-23} | n
+(1, 2.5 \cdot 10^3) | (1, 2500) | y
+2^{2.5 \cdot 10^1} | 2^{25} | y
 .0000672 | 6.72\times10^{-5} | y
 .0000672 | 0.0000673 | n
 .0000672 | 0.000067 | n
@@ -155,6 +168,34 @@ x = 52_8 | x = 52_9 | n
 42 | 42 million | n
 42abc | 42 abc | y
 42a | 42 abc | n
+42 | \text{42 apples} | y
+42 | \text{43 apples} | n
+42 | 42\,m | y
+42 | 42\,cm | y
+42 | 42\;kg | y
+42 | 43\,kg | n
+4\pi | 4\pi\,cm | y
+2x | 2\,x | y
+42 | 42\ cm^{2} | y
+42 | 42\%\, | y
+42 | 42 \text{ cm}\, | y
+42 | 42 \text{ cm}.\; | y
+42 | {42 eggs} | y
+42 | {{42\%}} | y
+42 | \[42 \text{ cm}\] | y
+42 | $$42$$. | y
+42 | \(42 eggs\) | y
+42 | \(42\) and \(43\) | n
+42 | 42元 | y
+42 | 42 平方厘米 | y
+42 | 42万 | n
+42 | 43元 | n
+4\pi | 4\pi cm^2 | y
+4\pi | 4π cm² | y
+\frac{3}{4} | P(A \mid B) = \frac{3}{4} | y
+\frac{3}{4} | \mathbb{P}(A) = \frac{3}{4} | y
+\frac{3}{4} | \Pr\left(A\right) = \frac{1}{4} | n
+P(x) = x^2 + 1 | x^2 + 1 | y
 \frac{1}{2} | 1/2 cup | y
 \$42 | 42 dollars | y
 42 | \Rightarrow 42 | y
@@ -204,6 +245,14 @@ x = 52_8 | x = 52_9 | n
 2\sqrt{3} | 2*\sqrt{3} | y
 2\sqrt{3} | 3\sqrt{2} | n
 \sqrt[3]{2} | 2^{1/3} | y
+\sqrt[3]{2} | \sqrt[3]2 | y
+\sqrt[3]{2} | \sqrt[2]3 | n
+abc | a \cdot b \cdot c | y
+gh | g \times h | y
+gh | g \cdot c | n
+\binom{10}{3} | {10 \choose 3} | y
+x \equiv 3 \pmod{7} | x \equiv 3 \pmod 7 | y
+x \equiv 3 \pmod{7} | x \equiv 3 \pmod 5 | n
 2\pi | 2π | y
 2\pi | 6.283185 | y
 2\pi | 6.28 | n
@@ -273,6 +322,26 @@ k+37 | k + 37 | y
 (1,2) | (2,1) | n
 (1,2) | (1,3) | n
 (1,2) | x=1, y=2 | y
+x = 1, y = 2 | (1,2) | y
+x = 1, y = 2 | (2,1) | n
+x = 1, y = 2 | (x,y) = (2,1) | n
+x = 1, y = 2 | y = 2, x = 1 | y
+x = 1, y = 2 | x = 2, y = 1 | n
+p = 2, q = 5 | 2, 5 | y
+p = 2, q = 5 | 5, 2 | n
+q = 5 \text{ and } p = 2 | (2, 5) | y
+q = 5 \text{ and } p = 2 | (5, 2) | y
+p = 2, q = \frac{1}{2} | \left(2, 0.5\right) | y
+p = 2, q = 5 | (2, 5, 1) | n
+x = 1, x = 2 | 2, 1 | y
+(2,3), (3,2) | (x,y)=(2,3),(x,y)=(3,2) | y
+(2,3), (3,2) | (x,y)=(2,3),(x,y)=(3,3) | n
+(1,2) | \left\{\left(1,2\right)\right\} | y
+(1,2) | \{(2,1)\} | n
+\{(1,2)\} | (1,2) | y
+\{1\} | 1 | y
+1, 2 | {1, 2} | y
+1, 2 | 1、2 | y
 (1,2) | \bigl(1,2\bigr) | y
 (1,2) | \text{(1, 2)} | y
 (1,2) | {\bf (1,2)} | y
@@ -383,6 +452,17 @@ x = \frac{\pi}{4} + k\pi, k \in \mathbb{Z} | x=\frac{\pi}{3}+k\pi, k\in\mathbb{Z
 20\% | 2\% | n
 20 | 20\% | y
 12:30 | 12:30 | y
+12:30 | 12:30 PM | y
+12:30 | 4:10 | n
+6:00 | 10:00 | n
+6:00 | 06:00 \text{ a.m.} | y
+7:05 | 7:05 | y
+7:05 | 7:06 | n
+8\!:\!34 \text{ p.m.} | 8:34 PM | y
+8\!:\!34 \text{ p.m.} | 8:34 | y
+8\!:\!34 \text{ p.m.} | 8:34 \text{ a.m.} | n
+4:13 | 8:26 | y
+1:2 | 2:4 | y
 = words and letters
 \text{even} | even | y
 \text{even} | \text{even} | y
@@ -399,6 +479,15 @@ x = \frac{\pi}{4} + k\pi, k \in \mathbb{Z} | x=\frac{\pi}{3}+k\pi, k\in\mathbb{Z
 \text{II and III} | I and III | n
 \text{A, C} | A, C | y
 \text{A, C} | A, D | n
+A, C | \text{A, C} | y
+A, C | \text{A, D} | n
+II | \text{II} | y
+W \text{ and } Z | \text{W and Z} | y
+W \text{ and } Z | \text{W and X} | n
+2\text{ hours } 30\text{ minutes} | 2 hours 30 minutes | y
+2\text{ hours } 30\text{ minutes} | 2 hours 20 minutes | n
+\frac{1}{23} \text{ ft} | \frac{12}{3} ft | n
+3*4 \text{ ft} | 34 ft | n
 \text{Yes} | Yes | y
 \text{Yes} | \text{No} | n
 \text{True} | \text{False} | n
