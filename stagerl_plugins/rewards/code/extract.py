@@ -8,9 +8,10 @@ from typing import Literal
 
 Take = Literal["last_block", "first_block", "all_blocks", "whole"]
 
-_PYTHON = re.compile(r"\s*(?:\{\s*)?\.?(?:python|py)[0-9.]*(?![\w+#-])", re.IGNORECASE)
+_PYTHON = re.compile(r"[ \t]*(?:\{[ \t]*)?\.?(?:python|py)[0-9.]*(?![\w+#-])", re.IGNORECASE)
 _AROUND = r"(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+|<[\w|/]+>[ \t]*)"  # an item of a list, a tag
 _FENCE = re.compile(rf"([ \t]*{_AROUND}*)(`{{3,}}(?=[^`]*$)|~{{3,}})(.*)")
+_LOOSE = re.compile(rf"```{_PYTHON.pattern}[^\n`]*\n(.*?)(```|\Z)", re.DOTALL | re.IGNORECASE)
 _END = re.compile(r"([`~]+)\s*(?:<[\w|/]+>\s*)*")
 _THOUGHT = "</think>"  # ends a block that was left open before it
 _CODE = re.compile(r"""#.*|\"\"\"|'''|"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?""")
@@ -23,13 +24,16 @@ def program_in(text: str, take: Take, unclosed: bool = False) -> str | None:
     Args:
         text: The response.
         take: The last or first fenced block, or all, one after the other, or all of the text. Blocks that are marked
-            as Python count; if there is none, those without a language.
+            as Python count; if there is none, those without a language, else those whose fence stands beside text.
         unclosed: Whether a block that the end of the text cuts off is one.
     """
     if take == "whole":
         return text if text.strip() else None
     found = [(marked, block) for marked, block in _fenced_blocks(text, unclosed) if block.strip()]
     blocks = [block for marked, block in found if marked] or [block for _, block in found]
+    if not blocks:  # fences in the middle of lines are none in Markdown, and meant so
+        loose = _LOOSE.findall(text)
+        blocks = [block for block, fence in loose if block.strip() and (fence or unclosed)]
     if not blocks:
         return None
     if take == "all_blocks":

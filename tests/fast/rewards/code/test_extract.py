@@ -39,6 +39,13 @@ from stagerl_plugins.rewards.code.extract import program_in
         ),
         ("```python\ns = '''\n```\nBroken.\n```python\nx = '''a'''\n```", "x = '''a'''\n"),
         ("```python\ns = '\\'\"\"\"\\'' # '''\n```\n```\ny\n```", "s = '\\'\"\"\"\\'' # '''\n"),
+        ("The program: ```python\nx\n```\nDone.", "x\n"),
+        ("A: ```Python3\nx\n``` and B: ```py\ny\n```", "y\n"),
+        ("```python\nif x:\n    y```", "if x:\n    y"),
+        ("Put it in ```python\n```python\nx\n```", "x\n"),
+        ("The shell: ```bash\nx\n```", None),
+        ("```python-repl\n>>> x```", None),
+        ("```\npy\nx```", None),
         ("```python\ncut off", None),
         ("```python\nwhole\n```\n```python\ncut off", "whole\n"),
         ("```python\n   \n```", None),
@@ -82,6 +89,7 @@ def test_other_places():
 
 
 def test_a_block_that_was_cut_off_is_one_where_it_is_wanted():
+    assert program_in("So: ```python\nx", "last_block", unclosed=True) == "x"
     text = "```python\nwhole\n```\n```python\ncut off"
     assert program_in(text, "last_block") == "whole\n"
     assert program_in(text, "last_block", unclosed=True) == "cut off\n"
