@@ -129,7 +129,10 @@ def _plain(text: str) -> str:
         inside = _inside(plain)
         if inside and (_NEEDS_BRACES.search(inside) or (_NAMED_THOUSANDS.fullmatch(inside) and not looks)):
             break  # {100,200} is a set, and {\bf 1,000} a number
-        plain = (inside or _formula(plain) or plain).strip()
+        peeled = inside or _formula(plain)
+        if not peeled:
+            break
+        plain = peeled.strip()
     return plain
 
 
@@ -164,6 +167,8 @@ def _one_sign(fraction: re.Match[str]) -> str:
 
 def _only_tuple(text: str) -> str:
     """The tuple of a set of one tuple, which says the same; any other text as it is."""
+    if not ("{" in text and "(" in text):
+        return text
     brackets, held = elements(text)
     return held[0] if brackets == "{}" and len(held) == 1 and elements(held[0])[0] == "()" else text
 
