@@ -291,6 +291,8 @@ def reason(pair: Pair) -> str:
         return REPEATED
     if without_words(truth, spelling) != spelling:
         return COUNTED
+    if same_time(truth, spelling):
+        return TIMES
     if any(re.search(r"(?<![A-Za-z])i(?![A-Za-z])", spelling) for spelling in (truth, spelling)):
         return IMAGINARY
     return PERCENT if re.search(r"%|percent", answer + pair.truth) else UNEXPLAINED
