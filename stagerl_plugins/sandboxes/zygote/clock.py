@@ -26,6 +26,11 @@ class Clock:
         self._began = self._looked = time.monotonic()
         self._seen: dict[str, _Thread] = {}
 
+    def start(self) -> None:
+        """Begin now: what they were busy with so far is not their program's time."""
+        self._began = self._looked = now = time.monotonic()
+        self._seen = {thread: _Thread(running, waiting, now) for thread, running, waiting in _threads()}
+
     @property
     def elapsed(self) -> float:
         """Seconds on the wall at the last look."""

@@ -109,9 +109,7 @@ class _Watch:
         self.exit_code: int | None = None
         self._box, self._pid, self._bounds = box, pid, bounds
         self._clock = Clock()
-        now = time.monotonic()
-        self._clock_due = now + min(_LOOK_AT_CLOCK, bounds.seconds)
-        self._disk_due = math.inf if box.is_a else now + _LOOK_AT_DISK
+        self._clock_due = self._disk_due = math.inf
         self._ended = os.pidfd_open(pid)
 
     @property
@@ -128,6 +126,7 @@ class _Watch:
 
     def follow(self, stdout: Output, stderr: Output) -> None:
         """Move the outputs until the program ends or passes a limit; of standard error, what is too much is dropped."""
+        self._start_clocks()
         reading = {output.read: output for output in (stdout, stderr)}
         poll = select.poll()
         for descriptor in (*reading, self._ended):
@@ -146,6 +145,13 @@ class _Watch:
         for output in reading.values():  # nobody writes any more
             while output.move() and self.how == EXITED:
                 self._check_output(stdout)
+
+    def _start_clocks(self) -> None:
+        self._clock.start()
+        now = time.monotonic()
+        self._clock_due = now + min(_LOOK_AT_CLOCK, self._bounds.seconds)
+        if not self._box.is_a:
+            self._disk_due = now + _LOOK_AT_DISK
 
     def _check_output(self, stdout: Output) -> None:
         if self.how == EXITED and stdout.too_much:

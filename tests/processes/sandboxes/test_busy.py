@@ -26,6 +26,16 @@ threads = [threading.Thread(target=time.sleep, args=(20,)) for _ in range(30)]
 for thread in threads: thread.start()
 """
 
+PINNED = """
+import os, threading, time
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()  # seen from outside: it has begun
+while len(os.sched_getaffinity(0)) > 1: time.sleep(0.01)
+print("handed over", time.monotonic(), flush=True)
+time.sleep(0.2)
+print("slept", time.monotonic(), flush=True)
+while time.thread_time() < 0.15: pass
+"""
+
 ORPHANS = """
 import os
 read, write = os.pipe()
@@ -66,7 +76,7 @@ def test_what_it_waits_for_a_processor_does_not_count(warm, busy, where):
 
 @pytest.fixture
 def starve():
-    """Hands one processor for 6 seconds to a process of real time: others there run for 50 ms each second."""
+    """Hands one processor for 4 seconds to a process of real time: others there run for 50 ms each second."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -74,7 +84,7 @@ def starve():
         pytest.skip("processes of real time are not ours to start here")
     places = os.sched_getaffinity(0)
     place = min(places)
-    hog = "import time\nend = time.monotonic() + 6\nwhile time.monotonic() < end: pass"
+    hog = "import time\nend = time.monotonic() + 4\nwhile time.monotonic() < end: pass"
     hogs = []
 
     def starve() -> int:
@@ -96,18 +106,13 @@ def test_one_long_wait_for_a_processor_does_not_count(warm, starve):
     assert warm.run("print(1)", "", Limits(seconds=5)).stdout == "1\n"
     outside = psutil.Process(warm.pid)  # in tier A it waits for the interpreter, else it is that
     interpreter = (outside.children() or [outside])[0]
-    program = (
-        "import os, time\n"
-        "while len(os.sched_getaffinity(0)) > 1: time.sleep(0.01)\n"
-        "time.sleep(0.2)\n"
-        "while time.thread_time() < 0.15: pass"
-    )
     place = starve()
     with ThreadPoolExecutor(1) as pool:
         began = time.monotonic()
-        running = pool.submit(warm.run, program, "", Limits(seconds=1))
-        while not (programs := interpreter.children()):
+        running = pool.submit(warm.run, PINNED, "", Limits(seconds=1))
+        while not (programs := interpreter.children()) or programs[0].num_threads() == 1:
             assert time.monotonic() - began < 30
+            time.sleep(0.01)
         os.sched_setaffinity(programs[0].pid, {place})
         seen = running.result(60)
     assert seen.ended is Ended.EXITED, seen
