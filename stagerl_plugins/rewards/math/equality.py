@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from typing import Any, Literal
 
 from stagerl_plugins.rewards.math.answers import other_bases, percentage, same_text, same_time
+from stagerl_plugins.rewards.math.numbers import plain_number
 
 Percent = Literal["either", "fraction", "number"]
 
@@ -90,6 +91,8 @@ def read_as_a_whole(answer: str) -> list[Any]:
 
     Of what it cannot read Math-Verify would take a number or fraction that stands somewhere in it: 3 of `\\neq 3`.
     """
+    if (number := plain_number(answer)) is not None:
+        return number
     parse, _ = math_verify()
     return list(parse(rf"\boxed{{{answer}}}", _boxes_alone(), parsing_timeout=None))
 
