@@ -76,7 +76,7 @@ def test_what_it_waits_for_a_processor_does_not_count(warm, busy, where):
 
 @pytest.fixture
 def starve():
-    """Hands one processor for 4 seconds to a process of real time: others there run for 50 ms each second."""
+    """Hands one processor for 2.5 seconds to a process of real time: others there run for 50 ms each second."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -84,7 +84,7 @@ def starve():
         pytest.skip("processes of real time are not ours to start here")
     places = os.sched_getaffinity(0)
     place = min(places)
-    hog = "import time\nend = time.monotonic() + 4\nwhile time.monotonic() < end: pass"
+    hog = "import time\nend = time.monotonic() + 2.5\nwhile time.monotonic() < end: pass"
     hogs = []
 
     def starve() -> int:
