@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 from stagerl_plugins.protocols import Sandbox
@@ -63,5 +64,12 @@ async def run_tests(
             passed = how == "returned" and await check.returned(value, *about)
         return Result.PASSED if passed else Result.FAILED
 
-    results, _ = await run_all(sandbox, source, inputs, rules, judge)
+    results, _ = await run_all(sandbox, source, inputs, _with_room(rules, tests), judge)
     return results
+
+
+def _with_room(rules: Rules, tests: ProblemTests) -> Rules:
+    """Rules by which a program may print what is expected of it, and as much again."""
+    as_sent = str if tests.function is None else dumps
+    expected = max((len(as_sent(one).encode(errors="surrogatepass")) for one in tests.outputs), default=0)
+    return replace(rules, limits=replace(rules.limits, output_bytes=max(rules.limits.output_bytes, 2 * expected)))

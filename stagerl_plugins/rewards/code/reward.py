@@ -31,7 +31,9 @@ class CodeOptions(Options):
     seconds: float = Field(10.0, gt=0, description="Time one test may take.")
     total_seconds: float = Field(60.0, gt=0, description="Time all tests of a program may take.")
     memory_mb: int = Field(512, ge=16, description="Memory of a program.")
-    output_bytes: int = Field(1_000_000, ge=1, description="What a test may print.")
+    output_bytes: int = Field(
+        1_000_000, ge=1, description="What a test may print; or twice what is expected, if that is more."
+    )
     disk_mb: int = Field(16, ge=0, description="Files a test may write.")
     processes: int = Field(1, ge=1, description="Processes a test may start; 1 allows threads alone.")
     tolerance: float = Field(1e-6, ge=0, description="By how much numbers may differ, absolutely or relatively.")

@@ -37,6 +37,17 @@ def test_all_canonical_solutions_of_human_eval_pass(sandbox):
     assert [v.detail for v in verdicts if v.outcome is not Outcome.CORRECT] == []
 
 
+LONG = {"inputs": ["200000"], "outputs": ["\n".join(map(str, range(200_000)))]}
+LONG_LIST = {"inputs": [[200_000]], "outputs": [list(range(200_000))], "fn_name": "f"}
+
+
+def test_what_is_expected_may_be_printed_however_long_it_is(sandbox):
+    right, endless = "for n in range(int(input())): print(n)", "while True: print(1)"
+    assert [v.score for v in judge(sandbox, LONG, right, endless, output_bytes=1000)] == [1.0, 0.0]
+    right, more = "def f(n): return list(range(n))", "def f(n): return list(range(n + 1))"
+    assert [v.score for v in judge(sandbox, LONG_LIST, right, more, output_bytes=1000)] == [1.0, 0.0]
+
+
 class ReturnsMore(ast.NodeTransformer):
     """Each returned value goes out in a list with another."""
 
